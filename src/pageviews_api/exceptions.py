@@ -1,0 +1,197 @@
+"""Every error of ours. The classes know no HTTP status; ``exception_handlers`` has the table.
+
+::
+
+    PageviewsApiError
+    ├── ConfigurationError              the service cannot start as it is configured
+    ├── CallerError                     the request cannot be met as asked
+    │   ├── InvalidParameterError           a parameter has no meaning; names it
+    │   │   └── InvalidDateRangeError
+    │   ├── TooManyRequestsError            this client has used up its share
+    │   ├── ContentTooLargeError            the request carries a body that is not expected
+    │   ├── UnknownHostError                the Host header names another site
+    │   ├── UnknownProblemError             no problem has this slug
+    │   ├── UnknownProjectError             Wikimedia has never counted a view of it
+    │   ├── ArticleNeverViewedError         nor of this exact title
+    │   └── TopListNotFoundError            no list for this day or month
+    ├── UpstreamError(upstream)
+    │   ├── UpstreamTransientError      may pass if asked again
+    │   │   ├── UpstreamTimeoutError        no answer in time
+    │   │   ├── UpstreamUnreachableError    no connection, or it broke off
+    │   │   ├── UpstreamFailedError         5xx
+    │   │   └── UpstreamThrottledError      429; keeps retry_after
+    │   ├── UpstreamUntrustedError      its certificate does not hold
+    │   ├── UpstreamRejectedError       4xx: our request is wrong, or we are blocked
+    │   ├── UpstreamInvalidError        not the documented answer
+    │   └── UpstreamHeldBackError       we did not even ask; keeps retry_after
+    │       ├── CircuitOpenError            it failed too often just now
+    │       └── BudgetExhaustedError        no slot in time within what we may ask
+    └── ArchiveError
+        ├── ArchiveExistsError          the day is archived already, or was replaced meanwhile
+        ├── ArchiveUnavailableError     the store does not answer, or fails
+        ├── ArchiveDeniedError          the store refuses us; asking again soon is useless
+        └── ArchiveCorruptError         what is stored is not what was written
+"""
+
+from dataclasses import dataclass
+
+
+class PageviewsApiError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class ConfigurationError(PageviewsApiError):
+    """The settings do not allow a start; the message names the setting."""
+
+
+class CallerError(PageviewsApiError):
+    """The request cannot be met as asked; the message is for the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one part of a request.
+
+    ``loc`` leads to the part (``("query", "start")``); ``msg`` says what it should be.
+    """
+
+    loc: tuple[str | int, ...]
+    msg: str
+
+
+class InvalidParameterError(CallerError):
+    """A parameter has no meaning here."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__("; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in errors))
+        self.errors = errors
+
+
+class InvalidDateRangeError(InvalidParameterError):
+    """A date or range has no meaning here."""
+
+    def __init__(self, field: str, msg: str) -> None:
+        super().__init__(FieldError(("query", field), msg))
+
+
+class TooManyRequestsError(CallerError):
+    """The client has used up its share of requests."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("This client has used up its requests for now.")
+        self.retry_after = retry_after
+
+
+class ContentTooLargeError(CallerError):
+    """The request carries a body that is not expected here."""
+
+
+class UnknownHostError(CallerError):
+    """The Host header is absent, doubled, or names a site that this service is not."""
+
+
+class UnknownProblemError(CallerError):
+    """No problem is known by this slug."""
+
+
+class UnknownProjectError(CallerError):
+    """Wikimedia's API has never counted a view of this project."""
+
+
+class ArticleNeverViewedError(CallerError):
+    """Wikimedia has never counted a view of this exact title."""
+
+
+class TopListNotFoundError(CallerError):
+    """Wikimedia has no list of most viewed articles for what was asked."""
+
+
+class UpstreamError(PageviewsApiError):
+    """A service that we depend on did not give a usable answer."""
+
+    def __init__(self, upstream: str, reason: str) -> None:
+        super().__init__(f"{upstream}: {reason}")
+        self.upstream = upstream
+        self.reason = reason
+
+
+class UpstreamTransientError(UpstreamError):
+    """Asking again may help."""
+
+
+class UpstreamTimeoutError(UpstreamTransientError):
+    """No complete answer came in time."""
+
+
+class UpstreamUnreachableError(UpstreamTransientError):
+    """No connection could be had, or it broke off."""
+
+
+class UpstreamFailedError(UpstreamTransientError):
+    """It answered with a 5xx status."""
+
+
+class UpstreamThrottledError(UpstreamTransientError):
+    """It answered 429. ``retry_after`` is in seconds."""
+
+    def __init__(self, upstream: str, retry_after: float) -> None:
+        super().__init__(upstream, "asks us to slow down")
+        self.retry_after = retry_after
+
+
+class UpstreamUntrustedError(UpstreamError):
+    """Its TLS certificate does not hold; nothing was sent."""
+
+
+class UpstreamRejectedError(UpstreamError):
+    """It answered with a 4xx status that is no answer: our request is wrong, or we are blocked."""
+
+    def __init__(self, upstream: str, status: int) -> None:
+        super().__init__(upstream, f"rejected our request with status {status}")
+        self.status = status
+
+
+class UpstreamInvalidError(UpstreamError):
+    """Its answer is not the documented one."""
+
+
+class UpstreamHeldBackError(UpstreamError):
+    """We did not ask. ``retry_after``, in seconds, tells when we may."""
+
+    def __init__(self, upstream: str, reason: str, retry_after: float) -> None:
+        super().__init__(upstream, reason)
+        self.retry_after = retry_after
+
+
+class CircuitOpenError(UpstreamHeldBackError):
+    """It failed so often that we leave it alone for a while."""
+
+    def __init__(self, upstream: str, retry_after: float) -> None:
+        super().__init__(upstream, "has failed repeatedly and is left alone for now", retry_after)
+
+
+class BudgetExhaustedError(UpstreamHeldBackError):
+    """What we may ask is used up by others until after the caller's deadline."""
+
+    def __init__(self, upstream: str, retry_after: float) -> None:
+        super().__init__(upstream, "our request budget is used up for now", retry_after)
+
+
+class ArchiveError(PageviewsApiError):
+    """The archive store cannot do what was asked."""
+
+
+class ArchiveExistsError(ArchiveError):
+    """The day is archived already, or what was to be replaced has changed."""
+
+
+class ArchiveUnavailableError(ArchiveError):
+    """The store does not answer, or fails; asking again may help."""
+
+
+class ArchiveDeniedError(ArchiveError):
+    """The store refuses us (keys, permission, missing bucket or folder)."""
+
+
+class ArchiveCorruptError(ArchiveError):
+    """What is stored is not what was written."""

@@ -1,0 +1,1 @@
+"""The models: what is asked, what upstreams send, what we answer, what we archive."""

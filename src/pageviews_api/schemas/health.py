@@ -1,0 +1,75 @@
+"""What probes are told."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class HealthModel(BaseModel):
+    """Frozen, and exactly the documented fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Health(HealthModel):
+    """The process runs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "ok", "version": "0.1.0"}]}
+    )
+
+    status: Literal["ok"] = "ok"
+    version: Annotated[str, Field(examples=["0.1.0"])]
+
+
+class Condition(StrEnum):
+    """How well something works; ``degraded`` is something that we can do without."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    UNAVAILABLE = "unavailable"
+    OFF = "off"
+
+
+class AqsReadiness(HealthModel):
+    """Whether Wikimedia's API can be asked."""
+
+    status: Condition
+    circuit: Annotated[str, Field(examples=["closed"])]
+    paused: Annotated[bool, Field(description="Whether it asked us to slow down.")]
+
+
+class ArchiveReadiness(HealthModel):
+    """Whether archives are made and kept."""
+
+    status: Condition
+    last_run: datetime | None
+    last_success: datetime | None
+    reason: Annotated[str | None, Field(description="What is wrong, where something is.")]
+
+
+class Readiness(HealthModel):
+    """Whether the service can serve, and what it has to do without."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "ok",
+                    "aqs": {"status": "ok", "circuit": "closed", "paused": False},
+                    "archive": {
+                        "status": "ok",
+                        "last_run": "2026-11-22T04:15:00Z",
+                        "last_success": "2026-11-22T04:15:09Z",
+                        "reason": None,
+                    },
+                }
+            ]
+        }
+    )
+
+    status: Condition
+    aqs: AqsReadiness
+    archive: ArchiveReadiness

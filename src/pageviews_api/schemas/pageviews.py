@@ -1,0 +1,260 @@
+"""What we answer about Wikipedia's pageviews."""
+
+from datetime import date as Date  # noqa: N812  # a field below is called date
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pageviews_api.schemas.query import Access, Agent, Granularity
+
+
+class AnswerModel(BaseModel):
+    """Frozen, and exactly the documented fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DayStatus(StrEnum):
+    """What is known of one day."""
+
+    OK = "ok"
+    ZERO = "zero"
+    NOT_LOADED = "not_loaded"
+    HOLE = "hole"
+    MISSING = "missing"
+    ARCHIVED = "archived"
+
+
+class DayPoint(AnswerModel):
+    """The views of one UTC day."""
+
+    date: Date
+    views: Annotated[
+        int | None,
+        Field(ge=0, description="Page loads counted that day; `null` where it is not known."),
+    ]
+    status: Annotated[
+        DayStatus,
+        Field(
+            description="`ok`: Wikimedia's number. `zero`: the day is loaded and nobody looked. "
+            "`not_loaded`: Wikimedia has not published the day yet. `hole`: the day was lost at "
+            "Wikimedia. `missing`: it could not be learned now. "
+            "`archived`: the number is from our archive."
+        ),
+    ]
+
+
+class MonthPoint(AnswerModel):
+    """The views of one calendar month, as far as it lies in the range."""
+
+    start: Annotated[Date, Field(description="The first day counted in.")]
+    end: Annotated[Date, Field(description="The last day counted in.")]
+    views: Annotated[
+        int | None,
+        Field(ge=0, description="The sum over the known days; `null` if a day is `missing`."),
+    ]
+    days_counted: Annotated[int, Field(description="Days whose number is known and summed.")]
+    days_in_period: Annotated[int, Field(description="Days of the whole calendar month.")]
+    partial: Annotated[bool, Field(description="Whether not every day of the month is counted.")]
+    per_day: Annotated[
+        float | None, Field(description="`views` for each counted day, to two decimals.")
+    ]
+
+
+class Extreme(AnswerModel):
+    """The first day with the least or the most views."""
+
+    date: Date
+    views: int
+
+
+class Summary(AnswerModel):
+    """Figures over the days whose number is known; `null` where there is no such day."""
+
+    total: int | None
+    average: Annotated[float | None, Field(description="To two decimals.")]
+    median: float | None
+    minimum: Extreme | None
+    maximum: Extreme | None
+    days_counted: int
+    days_in_range: int
+    complete: Annotated[bool, Field(description="Whether the number of every asked day is known.")]
+
+
+class Freshness(AnswerModel):
+    """How current an answer is."""
+
+    checked_at: Annotated[
+        datetime, Field(description="When we last made sure of everything in this answer.")
+    ]
+    stale: Annotated[
+        bool,
+        Field(description="True where that is longer ago than it should be: Wikimedia is slow."),
+    ]
+    notice: Annotated[
+        str | None, Field(description="What else to know; set where the data are a sample.")
+    ] = None
+
+
+class _Project(AnswerModel):
+    project: str
+
+
+class _Article(_Project):
+    article: str
+
+
+class _Asked(AnswerModel):
+    access: Access
+    agent: Agent
+    granularity: Granularity
+    start: Annotated[Date | None, Field(description="`null` where the range holds no day yet.")]
+    end: Date | None
+    reason: Annotated[str | None, Field(description="Why `items` is empty, where it is.")] = None
+    complete_through: Annotated[
+        Date | None, Field(description="The newest day that Wikimedia has loaded.")
+    ]
+    first_day: Annotated[
+        Date | None, Field(description="The first day with a view, where that is known.")
+    ]
+
+
+class _Figures(AnswerModel):
+    summary: Summary
+    items: Annotated[
+        list[DayPoint] | list[MonthPoint],
+        Field(description="Oldest first, without gaps: every asked day, or every month of them."),
+    ]
+
+
+# Pydantic orders fields from the last base to the first: what it is, what was asked, how current
+# it is, the figures.
+class ArticleSeries(_Figures, Freshness, _Asked, _Article):
+    """The views of one article."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "project": "fr.wikipedia",
+                    "article": "Strasbourg",
+                    "access": "all-access",
+                    "agent": "all-agents",
+                    "granularity": "daily",
+                    "start": "2016-12-29",
+                    "end": "2016-12-31",
+                    "reason": None,
+                    "complete_through": "2016-12-31",
+                    "first_day": "2015-07-01",
+                    "checked_at": "2017-01-01T10:00:00Z",
+                    "stale": False,
+                    "notice": None,
+                    "summary": {
+                        "total": 4179,
+                        "average": 1393.0,
+                        "median": 1441.0,
+                        "minimum": {"date": "2016-12-31", "views": 1142},
+                        "maximum": {"date": "2016-12-29", "views": 1596},
+                        "days_counted": 3,
+                        "days_in_range": 3,
+                        "complete": True,
+                    },
+                    "items": [
+                        {"date": "2016-12-29", "views": 1596, "status": "ok"},
+                        {"date": "2016-12-30", "views": 1441, "status": "ok"},
+                        {"date": "2016-12-31", "views": 1142, "status": "ok"},
+                    ],
+                }
+            ]
+        }
+    )
+
+
+class ProjectSeries(_Figures, Freshness, _Asked, _Project):
+    """The views of all pages of a project together."""
+
+    # On a Monday: no daily total that was recorded is at hand, and none is invented.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "project": "fr.wikipedia",
+                    "access": "all-access",
+                    "agent": "user",
+                    "granularity": "daily",
+                    "start": None,
+                    "end": None,
+                    "reason": "No day of this range is loaded yet.",
+                    "complete_through": "2026-11-22",
+                    "first_day": None,
+                    "checked_at": "2026-11-23T10:00:00Z",
+                    "stale": False,
+                    "notice": None,
+                    "summary": {
+                        "total": None,
+                        "average": None,
+                        "median": None,
+                        "minimum": None,
+                        "maximum": None,
+                        "days_counted": 0,
+                        "days_in_range": 0,
+                        "complete": False,
+                    },
+                    "items": [],
+                }
+            ]
+        }
+    )
+
+
+class RankedArticle(AnswerModel):
+    """One row of a list; ties share a rank, and the next ranks are skipped."""
+
+    article: str
+    views: int
+    rank: int
+
+
+class _TopList(AnswerModel):
+    project: str
+    access: Access
+    agent: Agent
+    date: Annotated[Date | None, Field(description="The day, where a day was asked for.")]
+    month: Annotated[
+        str | None, Field(description="The month (`2015-10`), where one was asked for.")
+    ]
+
+
+class _Ranking(AnswerModel):
+    items: list[RankedArticle]
+
+
+class TopArticles(_Ranking, Freshness, _TopList):
+    """The most viewed pages of a day or a month, counted for people only.
+
+    Wikimedia's list has at most 1,000 rows and holds special pages and the main page, too.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "project": "en.wikipedia",
+                    "access": "all-access",
+                    "agent": "user",
+                    "date": "2015-10-10",
+                    "month": None,
+                    "checked_at": "2017-01-01T10:00:00Z",
+                    "stale": False,
+                    "notice": None,
+                    "items": [
+                        {"article": "Main_Page", "views": 18793503, "rank": 1},
+                        {"article": "Special:Search", "views": 2629537, "rank": 2},
+                        {"article": "Carlos_Hathcock", "views": 291358, "rank": 3},
+                    ],
+                }
+            ]
+        }
+    )

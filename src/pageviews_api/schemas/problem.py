@@ -1,0 +1,288 @@
+"""The one error body (RFC 9457), and the list of problems that it can tell of."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemField(BaseModel):
+    """What is wrong with one part of the request."""
+
+    model_config = ConfigDict(frozen=True)
+
+    loc: Annotated[list[str | int], Field(examples=[["query", "start"]])]
+    msg: Annotated[str, Field(examples=["is after end"])]
+
+
+class Problem(BaseModel):
+    """The body of every error (RFC 9457)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: Annotated[str, Field(description="What the problem means can be read at this URL.")]
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: Annotated[str, Field(description="What happened this time.")]
+    instance: Annotated[str, Field(description="`urn:request:` and the request's id.")]
+    errors: Annotated[
+        list[ProblemField] | None, Field(description="The parts of the request that are wrong.")
+    ] = None
+    upstream: Annotated[
+        str | None, Field(description="Whose failure it is, where it is not ours.")
+    ] = None
+    retry_after: Annotated[
+        int | None, Field(ge=0, description="Seconds after which asking again makes sense.")
+    ] = None
+
+
+class ProblemType(BaseModel):
+    """A kind of problem: its status, and what it means for the caller."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "slug": "not-found",
+                    "title": "Not found",
+                    "status": 404,
+                    "meaning": "There is nothing at this path.",
+                    "remedy": "The paths are listed at /docs. None ends with a slash.",
+                }
+            ]
+        },
+    )
+
+    slug: Annotated[str, Field(examples=["article-never-viewed"])]
+    title: Annotated[str, Field(examples=["Article never viewed"])]
+    status: Annotated[int, Field(examples=[404])]
+    meaning: Annotated[str, Field(description="What is the case.")]
+    remedy: Annotated[str, Field(description="What the caller can do.")]
+
+    @property
+    def uri(self) -> str:
+        """The ``type`` of its problem documents, relative to the service."""
+        return f"/problems/{self.slug}"
+
+
+_PROBLEMS = (
+    ProblemType(
+        slug="invalid-request",
+        title="Invalid request",
+        status=422,
+        meaning="A parameter is unknown, given twice, or has no meaning here. "
+        "`errors` names each one. Nothing was asked of Wikimedia.",
+        remedy="Correct the parameters named in `errors`.",
+    ),
+    ProblemType(
+        slug="unknown-project",
+        title="Unknown project",
+        status=404,
+        meaning="The name has the form of a Wikimedia project, but Wikimedia's API has never "
+        "told a number for it.",
+        remedy="Projects are written en.wikipedia, commons.wikimedia or wikidata.",
+    ),
+    ProblemType(
+        slug="article-never-viewed",
+        title="Article never viewed",
+        status=404,
+        meaning="Wikimedia has not counted a single view of this exact title since 2015-07-01.",
+        remedy="Check the spelling: upper and lower case count, and a redirect's title is "
+        "counted apart from the article that it leads to.",
+    ),
+    ProblemType(
+        slug="no-top-list",
+        title="No top list",
+        status=404,
+        meaning="Wikimedia has no list of most viewed articles for this day or month: it is not "
+        "loaded yet, or was lost.",
+        remedy="Ask for another day. A month's list appears after the month has ended.",
+    ),
+    ProblemType(
+        slug="not-found",
+        title="Not found",
+        status=404,
+        meaning="There is nothing at this path.",
+        remedy="The paths are listed at /docs. None ends with a slash.",
+    ),
+    ProblemType(
+        slug="unknown-host",
+        title="Unknown host",
+        status=400,
+        meaning="The Host header is missing, doubled, or names a site that this service is not.",
+        remedy="Use the service's own host name.",
+    ),
+    ProblemType(
+        slug="bad-request",
+        title="Bad request",
+        status=400,
+        meaning="The request could not be read.",
+        remedy="Send a well-formed request.",
+    ),
+    ProblemType(
+        slug="method-not-allowed",
+        title="Method not allowed",
+        status=405,
+        meaning="The path exists, but not for this method. `Allow` lists those it has.",
+        remedy="Use one of the methods in `Allow`.",
+    ),
+    ProblemType(
+        slug="content-too-large",
+        title="Content too large",
+        status=413,
+        meaning="The request carries a body that is not expected here.",
+        remedy="Send no body; parameters belong in the URL.",
+    ),
+    ProblemType(
+        slug="too-many-requests",
+        title="Too many requests",
+        status=429,
+        meaning="This client has used up its requests for now.",
+        remedy="Wait the seconds in `Retry-After`, and keep what you have been told.",
+    ),
+    ProblemType(
+        slug="internal-error",
+        title="Internal error",
+        status=500,
+        meaning="The service has a fault. It has been logged under the request's id.",
+        remedy="Try again; if it stays, tell the operator the id in `instance`.",
+    ),
+    ProblemType(
+        slug="upstream-timeout",
+        title="Upstream timeout",
+        status=504,
+        meaning="The service behind us gave no complete answer in time, and we hold none.",
+        remedy="Try again in a moment.",
+    ),
+    ProblemType(
+        slug="upstream-unreachable",
+        title="Upstream unreachable",
+        status=502,
+        meaning="The service behind us could not be reached, or the connection broke off, "
+        "and we hold no answer.",
+        remedy="Try again in a moment.",
+    ),
+    ProblemType(
+        slug="upstream-failed",
+        title="Upstream failed",
+        status=502,
+        meaning="The service behind us answered with an error of its own, and we hold no answer.",
+        remedy="Try again in a moment.",
+    ),
+    ProblemType(
+        slug="upstream-untrusted",
+        title="Upstream untrusted",
+        status=502,
+        meaning="The service behind us could not prove who it is; nothing was sent to it.",
+        remedy="The operator must look at the certificate.",
+    ),
+    ProblemType(
+        slug="upstream-rejected",
+        title="Upstream rejected",
+        status=502,
+        meaning="The service behind us refused our request.",
+        remedy="Trying again does not help soon; the operator must look at the log.",
+    ),
+    ProblemType(
+        slug="upstream-invalid",
+        title="Upstream invalid",
+        status=502,
+        meaning="The service behind us answered something that is not its documented answer.",
+        remedy="Try again later; the operator finds the beginning of the answer in the log.",
+    ),
+    ProblemType(
+        slug="upstream-throttled",
+        title="Upstream throttled",
+        status=503,
+        meaning="The service behind us asked us to slow down, and we hold no answer.",
+        remedy="Wait the seconds in `Retry-After`.",
+    ),
+    ProblemType(
+        slug="upstream-held-back",
+        title="Upstream held back",
+        status=503,
+        meaning="We hold no answer and may not ask now: the service behind us failed repeatedly, "
+        "or what we may ask of it is used up.",
+        remedy="Wait the seconds in `Retry-After`.",
+    ),
+    ProblemType(
+        slug="archive-unavailable",
+        title="Archive unavailable",
+        status=503,
+        meaning="The archive's store does not answer, or refuses us.",
+        remedy="Try again later; the operator finds the cause in the log.",
+    ),
+    ProblemType(
+        slug="archive-conflict",
+        title="Archive conflict",
+        status=409,
+        meaning="The day is archived already with other content, or was replaced meanwhile.",
+        remedy="Read what is archived.",
+    ),
+    ProblemType(
+        slug="archive-corrupt",
+        title="Archive corrupt",
+        status=502,
+        meaning="What is stored is not what was written; it is not served.",
+        remedy="The operator must restore the object from a copy.",
+    ),
+    ProblemType(
+        slug="misconfigured",
+        title="Misconfigured",
+        status=500,
+        meaning="The service is not configured for this.",
+        remedy="Tell the operator.",
+    ),
+)
+
+PROBLEMS = {problem.slug: problem for problem in _PROBLEMS}
+"""Every kind of problem by its slug."""
+
+
+def problem_responses(*slugs: str) -> dict[int | str, dict[str, Any]]:
+    """Describe problems for OpenAPI, as a route's ``responses``.
+
+    The media type is written out: FastAPI would file a ``model`` under ``application/json``.
+    """
+    responses: dict[int | str, dict[str, Any]] = {}
+    for problem in (PROBLEMS[slug] for slug in slugs):
+        response = responses.setdefault(
+            problem.status,
+            {
+                "description": problem.title,
+                "content": {
+                    MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+                },
+            },
+        )
+        if problem.title not in response["description"]:
+            response["description"] += f", {problem.title.lower()}"
+        response["content"][MEDIA_TYPE]["examples"][problem.slug] = {
+            "summary": problem.title,
+            "value": {
+                "type": problem.uri,
+                "title": problem.title,
+                "status": problem.status,
+                "detail": problem.meaning,
+                "instance": "urn:request:8f14e45fceea167a5a36dedd4bea2543",
+            },
+        }
+    return responses
+
+
+UPSTREAM_PROBLEMS = (
+    "invalid-request",
+    "too-many-requests",
+    "unknown-host",
+    "upstream-failed",
+    "upstream-invalid",
+    "upstream-rejected",
+    "upstream-unreachable",
+    "upstream-untrusted",
+    "upstream-held-back",
+    "upstream-throttled",
+    "upstream-timeout",
+)
+"""What can befall every question that Wikimedia must answer."""

@@ -1,0 +1,210 @@
+"""What is asked: the words of the URL, and the frozen queries made of them."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, NoReturn, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from pageviews_api.daterange import DateRange, NamedRange, parse_day, parse_month
+from pageviews_api.exceptions import FieldError, InvalidDateRangeError, InvalidParameterError
+
+
+class Access(StrEnum):
+    """How the page was reached."""
+
+    ALL_ACCESS = "all-access"
+    DESKTOP = "desktop"
+    MOBILE_APP = "mobile-app"
+    MOBILE_WEB = "mobile-web"
+
+
+class Agent(StrEnum):
+    """Who looked: people (``user``), declared bots (``spider``), suspected ones (``automated``)."""
+
+    ALL_AGENTS = "all-agents"
+    USER = "user"
+    SPIDER = "spider"
+    AUTOMATED = "automated"
+
+
+class Granularity(StrEnum):
+    """What one item of the answer covers."""
+
+    DAILY = "daily"
+    MONTHLY = "monthly"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of daily numbers: an article's, or a project's total where ``article`` is None."""
+
+    project: str
+    access: Access
+    agent: Agent
+    article: str | None = None
+
+    @property
+    def key(self) -> str:
+        """A text that no other series has: only the last part, the title, may hold a slash."""
+        scope = f"{self.project}/{self.access}/{self.agent}"
+        return scope if self.article is None else f"{scope}/{self.article}"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesQuery:
+    """Which days of a series are asked for, and in what steps."""
+
+    series: Series
+    days: DateRange | NamedRange
+    granularity: Granularity = Granularity.DAILY
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A calendar month, named by its first day."""
+
+    first_day: date
+
+    def __str__(self) -> str:
+        return f"{self.first_day:%Y-%m}"
+
+
+@dataclass(frozen=True, slots=True)
+class TopQuery:
+    """Whose list of most viewed articles is asked for: a day's, a month's, or the newest day's."""
+
+    project: str
+    access: Access
+    period: date | Month | None
+
+
+def _read_day(value: object) -> object:
+    return parse_day(value) if isinstance(value, str) else value
+
+
+def _read_month(value: object) -> object:
+    return parse_month(value) if isinstance(value, str) else value
+
+
+def _check_range(value: str) -> str:
+    try:
+        return NamedRange.parse(value).name
+    except InvalidDateRangeError as e:
+        raise ValueError(e.errors[0].msg) from e
+
+
+Day = Annotated[date, BeforeValidator(_read_day)]
+MonthStart = Annotated[
+    date, BeforeValidator(_read_month), Field(json_schema_extra={"format": "year-month"})
+]
+
+AskedAccess = Annotated[
+    Access | None, Field(description="How the page was reached. Default: `all-access`.")
+]
+AskedAgent = Annotated[
+    Agent | None, Field(description="Who looked. Default: `user`, which is people.")
+]
+
+
+class QueryParameters(BaseModel):
+    """The query part of a URL. An unknown parameter is refused, by its name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SeriesParameters(QueryParameters):
+    """The query part of a URL that asks for a series."""
+
+    start: Annotated[
+        Day | None,
+        Field(
+            description="The first day (UTC), from 2015-07-01 on. Comes with `end`.",
+            examples=["2016-12-02"],
+        ),
+    ] = None
+    end: Annotated[
+        Day | None,
+        Field(
+            description="The last day (UTC), included. Comes with `start`.",
+            examples=["2016-12-31"],
+        ),
+    ] = None
+    range: Annotated[
+        str | None,
+        AfterValidator(lambda value: None if value is None else _check_range(value)),
+        Field(
+            description="Days that move with the data, in place of `start` and `end`: "
+            "`latest-N` (the N newest days, N from 1 to 9999), `this-week`, `last-week`, "
+            "`this-month`, `last-month`, `this-year`, `last-year`, `all-time`. "
+            "Default: `latest-30`.",
+            examples=["latest-30"],
+        ),
+    ] = None
+    access: AskedAccess = None
+    agent: AskedAgent = None
+    granularity: Annotated[
+        Granularity, Field(description="One item for each day, or for each month.")
+    ] = Granularity.DAILY
+
+    @model_validator(mode="after")
+    def _one_way_to_name_days(self) -> Self:
+        if self.range is not None and (self.start or self.end):
+            _refuse("range", "cannot be combined with start and end")
+        if self.start and not self.end:
+            _refuse("end", "is required with start")
+        if self.end and not self.start:
+            _refuse("start", "is required with end")
+        return self
+
+    @property
+    def days(self) -> DateRange | NamedRange:
+        """The days asked for.
+
+        Raises
+        ------
+        InvalidDateRangeError
+            ``start`` is after ``end``.
+        """
+        if self.start and self.end:
+            return DateRange(self.start, self.end)
+        return NamedRange(self.range or "latest-30")
+
+
+class TopParameters(QueryParameters):
+    """The query part of a URL that asks for a list of most viewed articles."""
+
+    date: Annotated[
+        Day | None,
+        Field(
+            description="The day (UTC). Default: the newest that is loaded.",
+            examples=["2015-10-10"],
+        ),
+    ] = None
+    month: Annotated[
+        MonthStart | None,
+        Field(description="A whole calendar month, in place of `date`.", examples=["2015-10"]),
+    ] = None
+    access: AskedAccess = None
+    agent: Annotated[
+        Agent | None,
+        Field(description="Only `user`: Wikimedia counts only people in its top lists."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _what_aqs_has(self) -> Self:
+        if self.date is not None and self.month is not None:
+            _refuse("month", "cannot be combined with date")
+        if self.agent not in {None, Agent.USER}:
+            _refuse("agent", "can only be user: Wikimedia counts only people in its top lists")
+        return self
+
+    @property
+    def period(self) -> Day | Month | None:
+        """The day or month asked for; None means the newest day."""
+        return Month(self.month) if self.month else self.date
+
+
+def _refuse(field: str, msg: str) -> NoReturn:
+    raise InvalidParameterError(FieldError(("query", field), msg))

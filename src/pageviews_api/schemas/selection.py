@@ -1,0 +1,66 @@
+"""What the operator wants archived, as written in ``ARCHIVE_ARTICLES``."""
+
+import re
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from pageviews_api.schemas.names import Article, ArticleProject, Project
+
+_ENTRY_END = re.compile(r"[|\r\n]+")
+_TOP = re.compile(r"top:([1-9][0-9]{0,2}|1000)")
+
+_project: TypeAdapter[str] = TypeAdapter(Project)
+_article_project: TypeAdapter[str] = TypeAdapter(ArticleProject)
+_article: TypeAdapter[str] = TypeAdapter(Article)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Articles by name, projects whose total is wanted, and the length of a top list (0: none).
+
+    Without repeats, in the order of writing.
+    """
+
+    articles: tuple[tuple[str, str], ...] = ()
+    totals: tuple[str, ...] = ()
+    top: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.articles or self.totals or self.top)
+
+
+def parse_selection(text: str) -> Selection:
+    """Read entries parted by ``|`` (no title can hold it) or line ends.
+
+    ``project/article`` is an article, ``project:*`` a project's total, ``top:N`` the first N of
+    the default project's top list of the day before. Lines that begin with ``#`` are comments.
+
+    Raises
+    ------
+    ValueError
+        An entry is none of these; the message shows it.
+    """
+    articles: dict[tuple[str, str], None] = {}
+    totals: dict[str, None] = {}
+    top = 0
+    for entry in filter(None, map(str.strip, _ENTRY_END.split(text))):
+        if entry.startswith("#"):
+            continue
+        if match := _TOP.fullmatch(entry):
+            top = max(top, int(match[1]))
+        elif entry.endswith(":*") and "/" not in entry:
+            totals[_read(_project, entry.removesuffix(":*"), entry)] = None
+        else:
+            project, _, article = entry.partition("/")
+            name = _read(_article_project, project, entry), _read(_article, article, entry)
+            articles[name] = None
+    return Selection(tuple(articles), tuple(totals), top)
+
+
+def _read(adapter: TypeAdapter[str], text: str, entry: str) -> str:
+    try:
+        return adapter.validate_python(text)
+    except ValidationError as e:
+        reason = e.errors(include_url=False)[0]["msg"]
+        raise ValueError(f"holds {entry!r}, where {text!r} {reason}") from None
