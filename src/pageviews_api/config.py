@@ -1,0 +1,318 @@
+"""The settings: the only reader of the environment (and of ``.env`` in development)."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, Self
+from urllib.parse import urlsplit
+
+from cronsim import CronSim, CronSimError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pageviews_api.exceptions import ConfigurationError
+from pageviews_api.schemas.names import Article, ArticleProject
+from pageviews_api.schemas.query import Access, Agent
+from pageviews_api.schemas.selection import Selection, parse_selection
+
+MAX_WORKERS_WITHOUT_SHARED_BUDGET = 3
+"""Each process needs one of the three requests in flight that Wikimedia allows."""
+
+_HOST_NAME = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9a-fA-F:]+\])"
+_HOST = re.compile(_HOST_NAME)
+_ORIGIN = re.compile(rf"https?://{_HOST_NAME}(?::[0-9]{{1,5}})?")
+_CONTACT = re.compile(r"[!-'*-~]+(?:@|://)[!-'*-~]+")  # no spaces, brackets or control characters
+
+
+def _split_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part for part in re.split(r"[,\s]+", value) if part)
+    return value
+
+
+def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if origin == "*" and len(origins) > 1:
+            raise ValueError("'*' is allowed alone only")
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is no origin; one is written https://example.org")
+    return origins
+
+
+def _check_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"{host!r} is no host name; one is written example.org")
+    return tuple(host.lower() for host in hosts)
+
+
+def _check_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is no URL such as https://wikimedia.org/api/rest_v1")
+    return url.rstrip("/")
+
+
+def _check_contact(contact: str) -> str:
+    if not _CONTACT.fullmatch(contact):
+        raise ValueError("is neither an e-mail address nor a URL by which you can be reached")
+    return contact
+
+
+def _check_schedule(schedule: str) -> str:
+    try:
+        next(CronSim(schedule, datetime.now(UTC)))
+    except (CronSimError, StopIteration) as e:
+        raise ValueError("is no cron expression; one is written 15 4 * * *") from e
+    return schedule
+
+
+def _unset_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+OptionalText = Annotated[str | None, BeforeValidator(_unset_if_empty)]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_unset_if_empty)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_unset_if_empty)]
+
+
+class Settings(BaseSettings):
+    """Every setting, by its environment variable's name in lower case.
+
+    Build one with ``load_settings``, whose error names the setting and shows no value.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    host: Annotated[str, Field(description="Address to listen on.")] = "0.0.0.0"  # noqa: S104  # a container's only way to be reached
+    port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on.")] = 8000
+    web_concurrency: Annotated[int, Field(ge=1, le=64, description="Worker processes.")] = 1
+    replicas: Annotated[
+        int, Field(ge=1, le=1000, description="Instances that share one identity at Wikimedia.")
+    ] = 1
+
+    allowed_origins: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_split_list),
+        AfterValidator(_check_origins),
+        Field(description="Web origins that may call from a browser, with commas; or *."),
+    ] = ()
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_split_list),
+        AfterValidator(_check_hosts),
+        Field(description="Host names that we answer for, with commas; empty: any."),
+    ] = ()
+    trusted_proxy_hops: Annotated[
+        int | None,
+        Field(ge=0, le=10, description="Proxies in front whose X-Forwarded-For is believed."),
+    ] = None
+    rate_limit: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Requests a minute for one client.")
+    ] = 600
+    docs_enabled: Annotated[bool, Field(description="Whether /docs is served.")] = True
+    render: Annotated[bool, Field(description="Set by Render; one trusted proxy hop.")] = False
+
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+        Field(description="The least level that is logged."),
+    ] = "info"
+    log_format: Annotated[
+        Literal["json", "text"] | None,
+        Field(description="json or text; default: text on a terminal, else json."),
+    ] = None
+
+    aqs_base_url: Annotated[
+        str, AfterValidator(_check_url), Field(description="Where Wikimedia's API is.")
+    ] = "https://wikimedia.org/api/rest_v1"
+    aqs_contact: Annotated[
+        OptionalText,
+        AfterValidator(lambda value: None if value is None else _check_contact(value)),
+        Field(description="Your URL or e-mail, for the User-Agent; Wikimedia requires it."),
+    ] = None
+    aqs_max_concurrency: Annotated[
+        int, Field(ge=1, le=3, description="Requests in flight; Wikimedia allows 3.")
+    ] = 3
+    aqs_requests_per_minute: Annotated[
+        int, Field(ge=1, le=200, description="Requests in any 60 s; Wikimedia allows 200.")
+    ] = 150
+    aqs_timeout: Annotated[
+        float, Field(gt=0, le=60, description="Seconds for an answer, retries and all.")
+    ] = 8.0
+    aqs_span_days: Annotated[
+        int, Field(ge=31, le=10_000, description="Days that one fetch asks for at the least.")
+    ] = 730
+    aqs_witness: Annotated[
+        str, Field(description="The article whose days tell which days are loaded.")
+    ] = "en.wikipedia/Main_Page"
+
+    default_project: Annotated[ArticleProject, Field(description="Project of top:N.")] = (
+        "en.wikipedia"
+    )
+    default_article: Annotated[Article, Field(description="Article of the older frontends.")] = (
+        "Main_Page"
+    )
+    default_access: Annotated[Access, Field(description="Where a request names none.")] = (
+        Access.ALL_ACCESS
+    )
+    default_agent: Annotated[Agent, Field(description="Where a request names none.")] = Agent.USER
+
+    cache_ttl: Annotated[
+        float, Field(gt=0, le=7200, description="Seconds an answer is fresh; at most 2 hours.")
+    ] = 7200.0
+    cache_wait: Annotated[
+        float, Field(ge=0, le=8, description="Seconds to wait before stale data are served.")
+    ] = 1.0
+    cache_stale_limit: Annotated[
+        float, Field(gt=0, description="Seconds for which the newest 3 days are served stale.")
+    ] = 93600.0
+    cache_max_bytes: Annotated[
+        int, Field(ge=1_000_000, description="Bytes of memory for the cache.")
+    ] = 128_000_000
+
+    archive_enabled: Annotated[bool, Field(description="Whether this process archives.")] = True
+    archive_bucket: Annotated[OptionalText, Field(description="S3 bucket of the archives.")] = None
+    archive_prefix: Annotated[
+        str,
+        Field(pattern=r"^(?:[A-Za-z0-9_.-]+/)*$", description="What each key begins with."),
+    ] = "archives/"
+    archive_dir: Annotated[
+        Path, Field(description="Folder of the archives where no bucket is set.")
+    ] = Path("var/archives")
+    archive_articles: Annotated[
+        OptionalText,
+        Field(description="What to archive: project/article|project:*|top:N; default top:100."),
+    ] = None
+    archive_articles_file: Annotated[
+        OptionalPath, Field(description="A file with the same, one a line.")
+    ] = None
+    archive_schedule: Annotated[
+        str, AfterValidator(_check_schedule), Field(description="When (cron, UTC).")
+    ] = "15 4 * * *"
+    archive_days: Annotated[
+        int, Field(ge=1, le=366, description="Days that one archive holds.")
+    ] = 30
+
+    aws_region: Annotated[
+        OptionalText,
+        Field(
+            validation_alias=AliasChoices("aws_region", "aws_default_region"),
+            description="Region of the bucket (AWS_DEFAULT_REGION is read, too).",
+        ),
+    ] = None
+    aws_access_key_id: Annotated[OptionalSecret, Field(description="S3 key id.")] = None
+    aws_secret_access_key: Annotated[OptionalSecret, Field(description="S3 secret key.")] = None
+    aws_session_token: Annotated[OptionalSecret, Field(description="S3 session token.")] = None
+    aws_endpoint_url_s3: Annotated[
+        OptionalText,
+        AfterValidator(lambda value: None if value is None else _check_url(value)),
+        Field(description="S3 service other than Amazon's."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self._calls_wikimedia and self.aqs_contact is None:
+            _refuse("AQS_CONTACT", "is required to call Wikimedia: your URL or e-mail")
+        if self.web_concurrency > MAX_WORKERS_WITHOUT_SHARED_BUDGET:
+            _refuse("WEB_CONCURRENCY", "is above 3, the requests in flight that Wikimedia allows")
+        if (self.aws_access_key_id is None) is not (self.aws_secret_access_key is None):
+            _refuse("AWS_SECRET_ACCESS_KEY", "and AWS_ACCESS_KEY_ID are given together or not")
+        self.witness  # noqa: B018  # refuses a witness that is none
+        self.selection  # noqa: B018  # refuses a list that cannot be read
+        return self
+
+    @property
+    def _calls_wikimedia(self) -> bool:
+        host = urlsplit(self.aqs_base_url).hostname or ""
+        return host == "wikimedia.org" or host.endswith(".wikimedia.org")
+
+    @property
+    def processes(self) -> int:
+        """Processes that share one identity at Wikimedia, and so one budget."""
+        return self.web_concurrency * self.replicas
+
+    @property
+    def proxy_hops(self) -> int:
+        """Proxies in front of us that can be believed: on Render its own, elsewhere none."""
+        if self.trusted_proxy_hops is not None:
+            return self.trusted_proxy_hops
+        return 1 if self.render else 0
+
+    @property
+    def freshness(self) -> timedelta:
+        """How long an answer is fresh."""
+        return timedelta(seconds=self.cache_ttl)
+
+    @property
+    def witness(self) -> tuple[str, str]:
+        """Project and article whose days tell which days are loaded."""
+        try:
+            selection = parse_selection(self.aqs_witness)
+        except ValueError as e:
+            _refuse("AQS_WITNESS", str(e), cause=e)
+        if len(selection.articles) != 1:
+            _refuse("AQS_WITNESS", "is no article such as en.wikipedia/Main_Page")
+        return selection.articles[0]
+
+    @property
+    def selection(self) -> Selection:
+        """What the archive holds, from ``ARCHIVE_ARTICLES`` and ``ARCHIVE_ARTICLES_FILE``."""
+        name, text = "ARCHIVE_ARTICLES", self.archive_articles or ""
+        try:
+            if self.archive_articles_file is not None:
+                name = "ARCHIVE_ARTICLES_FILE"
+                text += "\n" + self.archive_articles_file.read_text(encoding="utf-8")
+            selection = parse_selection(text)
+        except (OSError, ValueError) as e:
+            _refuse(name, getattr(e, "strerror", None) or str(e), cause=e)
+        if not selection:
+            if self.archive_articles_file is not None:
+                _refuse(name, "names nothing to archive")
+            return parse_selection("top:100")
+        return selection
+
+
+def _refuse(name: str, reason: str, *, cause: Exception | None = None) -> NoReturn:
+    raise ConfigurationError(f"{name} {reason}") from cause
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values of any setting
+    """Read the settings from the environment and ``.env``; ``overrides`` win.
+
+    Raises
+    ------
+    ConfigurationError
+        A setting is missing or has no meaning. Each is named; of values only an entry of a public
+        list is shown, never one that may be a secret.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as e:
+        errors = e.errors(include_url=False, include_input=False)
+        faults = (f"{_name(error['loc'])} {_words(error['msg'])}" for error in errors)
+        raise ConfigurationError("; ".join(faults)) from None
+
+
+def _name(loc: tuple[int | str, ...]) -> str:
+    return str(loc[0]).upper() if loc else ""
+
+
+def _words(msg: str) -> str:
+    return msg.removeprefix("Value error, ")

@@ -1,0 +1,272 @@
+"""The settings: what has a meaning, what ends the start, and in what words."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pageviews_api.config import Settings, load_settings
+from pageviews_api.exceptions import ConfigurationError
+from pageviews_api.schemas.selection import Selection
+
+CONTACT = {"AQS_CONTACT": "ops@example.org"}
+
+BAD = [
+    ("PORT", "99999"),
+    ("PORT", "-1"),
+    ("PORT", "CANARY"),
+    ("WEB_CONCURRENCY", "0"),
+    ("WEB_CONCURRENCY", "4"),
+    ("WEB_CONCURRENCY", "65"),
+    ("REPLICAS", "0"),
+    ("RATE_LIMIT", "0"),
+    ("TRUSTED_PROXY_HOPS", "-1"),
+    ("TRUSTED_PROXY_HOPS", "11"),
+    ("DOCS_ENABLED", "CANARY"),
+    ("LOG_LEVEL", "CANARY"),
+    ("LOG_FORMAT", "CANARY"),
+    ("AQS_CONTACT", "CANARY"),
+    ("AQS_CONTACT", "CANARY (a@b.example)"),
+    ("AQS_CONTACT", "a@b.example\r\nX-CANARY: 1"),
+    ("AQS_BASE_URL", "CANARY"),
+    ("AQS_BASE_URL", "ftp://wikimedia.org/CANARY"),
+    ("AQS_BASE_URL", "https://wikimedia.org/api?CANARY"),
+    ("AQS_BASE_URL", "https://"),
+    ("AQS_MAX_CONCURRENCY", "4"),
+    ("AQS_MAX_CONCURRENCY", "0"),
+    ("AQS_REQUESTS_PER_MINUTE", "201"),
+    ("AQS_REQUESTS_PER_MINUTE", "0"),
+    ("AQS_TIMEOUT", "0"),
+    ("AQS_TIMEOUT", "61"),
+    ("AQS_TIMEOUT", "nan"),
+    ("AQS_SPAN_DAYS", "30"),
+    ("AQS_WITNESS", "CANARY"),
+    ("AQS_WITNESS", "top:100"),
+    ("AQS_WITNESS", "en.wikipedia/A|en.wikipedia/B"),
+    ("DEFAULT_PROJECT", "CANARY.evil"),
+    ("DEFAULT_PROJECT", "all-projects"),
+    ("DEFAULT_ARTICLE", ".."),
+    ("DEFAULT_ACCESS", "CANARY"),
+    ("DEFAULT_AGENT", "CANARY"),
+    ("CACHE_TTL", "-1"),
+    ("CACHE_TTL", "0"),
+    ("CACHE_TTL", "7201"),
+    ("CACHE_WAIT", "-1"),
+    ("CACHE_STALE_LIMIT", "0"),
+    ("CACHE_MAX_BYTES", "999999"),
+    ("ARCHIVE_PREFIX", "CANARY"),
+    ("ARCHIVE_PREFIX", "../CANARY?/"),
+    ("ARCHIVE_ARTICLES", "evil.com/CANARY"),
+    ("ARCHIVE_ARTICLES", "top:1001"),
+    ("ARCHIVE_ARTICLES_FILE", "no/such/CANARY"),
+    ("ARCHIVE_SCHEDULE", "CANARY"),
+    ("ARCHIVE_SCHEDULE", "0 0 31 2 *"),
+    ("ARCHIVE_SCHEDULE", "61 4 * * *"),
+    ("ARCHIVE_DAYS", "0"),
+    ("ARCHIVE_DAYS", "367"),
+    ("AWS_SECRET_ACCESS_KEY", "CANARY"),
+    ("AWS_ENDPOINT_URL_S3", "CANARY"),
+    ("ALLOWED_HOSTS", "https://ok.example"),
+    ("ALLOWED_HOSTS", "ok.example/"),
+    ("ALLOWED_HOSTS", "*"),
+]
+"""Settings without a meaning; a value that holds CANARY must not be shown."""
+
+SHOWS_ITS_ENTRY = {"ARCHIVE_ARTICLES", "AQS_WITNESS"}
+"""Lists whose error repeats the entry that is wrong: one of a hundred could not be found else."""
+
+BAD_ORIGINS = [
+    "null",
+    "ok.example",
+    "https://ok.example/",
+    "https://ok.example/path",
+    "https://*.ok.example",
+    "https://ok.example:port",
+    "https://ok.example?x",
+    "https://user@ok.example",
+    "ftp://ok.example",
+    "https://",
+]
+
+
+def _load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    for name, value in (CONTACT | environment).items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+def test_defaults__are_those_of_the_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a contact alone the service starts, at Wikimedia, within its limits."""
+    settings = _load(monkeypatch)
+    assert settings.aqs_base_url == "https://wikimedia.org/api/rest_v1"
+    assert (settings.aqs_max_concurrency, settings.aqs_requests_per_minute) == (3, 150)
+    assert (settings.host, settings.port, settings.processes) == ("0.0.0.0", 8000, 1)  # noqa: S104  # a container's only way to be reached
+    assert settings.witness == ("en.wikipedia", "Main_Page")
+    assert settings.selection == Selection(top=100)
+    assert settings.freshness.total_seconds() == 7200
+    assert settings.allowed_origins == settings.allowed_hosts == ()
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_bad_value__is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """A setting without a meaning ends the start with its name, and without its value (D7)."""
+    with pytest.raises(ConfigurationError) as raised:
+        _load(monkeypatch, **{name: value})
+    assert name in str(raised.value)
+    assert "CANARY" not in str(raised.value) or name in SHOWS_ITS_ENTRY
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("origin", BAD_ORIGINS)
+def test_allowed_origins__bad_entry(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    """An entry that is no origin ends the start, and is named (row D2)."""
+    for value in (origin, f"https://ok.example,{origin}"):
+        with pytest.raises(ConfigurationError) as raised:
+            _load(monkeypatch, ALLOWED_ORIGINS=value)
+        assert str(raised.value).startswith(f"ALLOWED_ORIGINS {origin!r} is no origin")
+
+
+def test_allowed_origins__star(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A star is allowed alone only (row D1)."""
+    assert _load(monkeypatch, ALLOWED_ORIGINS="*").allowed_origins == ("*",)
+    for value in ("*,https://ok.example", "https://ok.example *", "*,*"):
+        with pytest.raises(ConfigurationError, match=r"ALLOWED_ORIGINS '\*' is allowed alone"):
+            _load(monkeypatch, ALLOWED_ORIGINS=value)
+
+
+def test_lists__are_parted_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists may hold spaces and a comma at the end; host names lose their capitals."""
+    settings = _load(
+        monkeypatch,
+        ALLOWED_ORIGINS="https://a.example, http://localhost:5173 https://[::1]:1,",
+        ALLOWED_HOSTS="A.example,10.0.0.1,[::1]",
+    )
+    assert settings.allowed_origins == (
+        "https://a.example",
+        "http://localhost:5173",
+        "https://[::1]:1",
+    )
+    assert settings.allowed_hosts == ("a.example", "10.0.0.1", "[::1]")
+
+
+def test_empty__is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is empty means its default, as if it were not there."""
+    names = [name.upper() for name in Settings.model_fields if name != "aqs_contact"]
+    settings = _load(monkeypatch, **dict.fromkeys(names, ""))
+    assert settings == Settings(_env_file=None, aqs_contact="ops@example.org")
+
+
+@pytest.mark.parametrize(
+    ("url", "needed"),
+    [
+        ("https://wikimedia.org/api/rest_v1", True),
+        ("https://WIKIMEDIA.org/api/rest_v1/", True),
+        ("https://en.wikimedia.org", True),
+        ("http://127.0.0.1:8001", False),
+        ("https://notwikimedia.org", False),
+    ],
+)
+def test_aqs_contact__is_needed_for_wikimedia(
+    monkeypatch: pytest.MonkeyPatch, url: str, *, needed: bool
+) -> None:
+    """Without a contact the real Wikimedia is not called (row D7)."""
+    monkeypatch.setenv("AQS_BASE_URL", url)
+    if needed:
+        with pytest.raises(ConfigurationError, match="AQS_CONTACT is required"):
+            load_settings()
+    else:
+        assert load_settings().aqs_base_url == url
+
+
+def test_several_faults__are_all_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has two settings wrong learns of both at once."""
+    with pytest.raises(ConfigurationError, match=r"PORT .*; CACHE_TTL "):
+        _load(monkeypatch, PORT="x", CACHE_TTL="-1")
+
+
+def test_proxy_hops__on_render(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render's own proxy is believed, unless a number is set."""
+    assert _load(monkeypatch).proxy_hops == 0
+    assert _load(monkeypatch, RENDER="true").proxy_hops == 1
+    assert _load(monkeypatch, RENDER="true", TRUSTED_PROXY_HOPS="0").proxy_hops == 0
+    assert _load(monkeypatch, RENDER="false", TRUSTED_PROXY_HOPS="2").proxy_hops == 2
+
+
+def test_processes__share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers and replicas together share one identity at Wikimedia."""
+    assert _load(monkeypatch, WEB_CONCURRENCY="3", REPLICAS="2").processes == 6
+
+
+def test_aws_region__has_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The region is read from either of Amazon's variables; the shorter one wins."""
+    assert _load(monkeypatch, AWS_DEFAULT_REGION="eu-west-1").aws_region == "eu-west-1"
+    assert _load(monkeypatch, AWS_REGION="eu-west-3").aws_region == "eu-west-3"
+
+
+def test_archive_articles__of_both_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The list and the file are one selection; a file that names nothing is a fault (row F26)."""
+    file = tmp_path / "articles.txt"
+    file.write_text("# ours\nen.wikipedia/AC/DC\nfr.wikipedia:*\n", encoding="utf-8")
+    settings = _load(
+        monkeypatch, ARCHIVE_ARTICLES="en.wikipedia/C++|top:5", ARCHIVE_ARTICLES_FILE=str(file)
+    )
+    assert settings.selection == Selection(
+        (("en.wikipedia", "C++"), ("en.wikipedia", "AC/DC")), ("fr.wikipedia",), 5
+    )
+    file.write_text("# nothing\n", encoding="utf-8")
+    monkeypatch.delenv("ARCHIVE_ARTICLES")
+    with pytest.raises(ConfigurationError, match="ARCHIVE_ARTICLES_FILE names nothing"):
+        load_settings()
+
+
+def test_env_file__in_development(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """``.env`` in the working directory is read; the environment wins, and overrides do."""
+    (tmp_path / ".env").write_text(
+        "AQS_CONTACT=file@example.org\nPORT=1111\nUNKNOWN_TO_US=1\nRATE_LIMIT=5\n"
+    )
+    monkeypatch.setenv("PORT", "2222")
+    settings = load_settings()
+    assert settings.aqs_contact == "file@example.org"
+    assert (settings.port, settings.rate_limit) == (2222, 5)
+    assert load_settings(port=3333).port == 3333
+
+
+def test_settings__are_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read at the start stays."""
+    settings = _load(monkeypatch)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]  # what mypy forbids, too
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({}, "AQS_CONTACT"),
+        (CONTACT | {"ARCHIVE_SCHEDULE": "CANARY"}, "ARCHIVE_SCHEDULE"),
+        (CONTACT | {"CACHE_TTL": "-1"}, "CACHE_TTL"),
+        (CONTACT | {"ALLOWED_ORIGINS": "*,https://ok.example"}, "ALLOWED_ORIGINS"),
+    ],
+    ids=["contact", "schedule", "ttl", "origins"],
+)
+def test_serve__with_a_bad_setting(tmp_path: Path, environment: dict[str, str], name: str) -> None:
+    """The start ends within two seconds, not well, with the setting's name (row D7)."""
+    started = time.monotonic()
+    done = subprocess.run(  # our own words
+        [sys.executable, "-m", "pageviews_api", "serve"],
+        env={"PATH": os.environ["PATH"], **environment},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert time.monotonic() - started < 2
+    assert done.returncode == 2
+    assert name in done.stderr
+    assert "CANARY" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
