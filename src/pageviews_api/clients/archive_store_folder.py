@@ -1,0 +1,222 @@
+"""Archives in a folder of the local file system: the store of demo and development."""
+
+import asyncio
+import errno
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pageviews_api.clients.archive_store import (
+    StoredArchive,
+    archive_name,
+    archived_day,
+    is_written,
+    notes,
+    require_size,
+    sha256,
+)
+from pageviews_api.exceptions import (
+    ArchiveCorruptError,
+    ArchiveDeniedError,
+    ArchiveUnavailableError,
+)
+
+T = TypeVar("T")
+
+_REFUSALS: Final = {
+    errno.EACCES,
+    errno.EEXIST,  # a file stands where the folder should be
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+"""What will not pass by itself. All else (disk full, input or output error) may."""
+
+
+class FolderArchiveStore:
+    """Archives as files ``YYYY-MM-DD.json`` of one folder. See ``ArchiveStore``.
+
+    The folder is created when it is first needed. Beside each archive lies a file named for its
+    SHA-256, ``2026-11-22.json.<sha256>.meta``, written before it. An archive that has none at all
+    was copied in by hand and is read unchecked; one whose bytes match none of its own is corrupt.
+
+    No call waits longer than ``timeout`` seconds. Files are touched by one thread of the store's
+    own, so that a hung file system holds that thread and nothing else; what queues behind it is
+    given up in time. A killed writer may leave a hidden part file, which nothing ever reads.
+    """
+
+    def __init__(self, folder: Path, *, timeout: float = 20.0) -> None:
+        self._folder = folder.absolute()
+        self._timeout = timeout
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive-folder")
+
+    @property
+    def location(self) -> str:
+        """The folder's absolute path."""
+        return str(self._folder)
+
+    def key(self, day: date) -> str:
+        """Name the file of ``day`` with its folder's name."""
+        return f"{self._folder.name}/{archive_name(day)}"
+
+    async def days(self) -> list[date]:
+        """List the archived days, oldest first; none if there is no folder yet."""
+        return await self._in_thread("list", self._days)
+
+    async def read(self, day: date) -> StoredArchive | None:
+        """Read and check the archive of ``day``; None if there is none."""
+        return await self._in_thread("read", lambda: self._read(day))
+
+    async def create(self, day: date, body: bytes, *, run_id: str) -> None:
+        """Store the archive of a day that has none. See ``ArchiveStore.create``."""
+        await self._in_thread("write", lambda: self._create(day, body, notes(body, run_id)))
+
+    async def replace(self, day: date, body: bytes, *, run_id: str, version: str) -> None:
+        """Replace what was read as ``version``. See ``ArchiveStore.replace``."""
+        await self._in_thread(
+            "write", lambda: self._replace(day, body, notes(body, run_id), version)
+        )
+
+    async def check(self) -> None:
+        """Create the folder if needed, and write, link and list in it. See ``ArchiveStore.check``.
+
+        Raises
+        ------
+        ArchiveDeniedError
+            Also where the file system has no hard links: two writers could both win there.
+        ArchiveUnavailableError
+            The file system fails.
+        """
+        await self._in_thread("check", self._check)
+
+    async def ping(self) -> None:
+        """Open the folder. See ``ArchiveStore.ping``."""
+        await self._in_thread("list", self._ping)
+
+    async def _in_thread(self, what: str, work: Callable[[], T]) -> T:
+        """Do file work off the loop, for a bounded time, and turn its errors into ours."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except OSError as e:  # a TimeoutError is one, without a number
+            reason = f"{self.location}: {what}: {e.strerror or type(e).__name__}"
+            if e.errno in _REFUSALS:
+                raise ArchiveDeniedError(reason) from e
+            raise ArchiveUnavailableError(reason) from e
+
+    def _days(self) -> list[date]:
+        try:
+            with os.scandir(self._folder) as entries:
+                names = [entry.name for entry in entries if entry.is_file()]
+        except FileNotFoundError:
+            return []
+        return sorted(day for name in names if (day := archived_day(name)))
+
+    def _read(self, day: date) -> StoredArchive | None:
+        try:
+            with self._path(day).open("rb") as file:
+                require_size(os.fstat(file.fileno()).st_size)
+                body = file.read()
+        except FileNotFoundError:
+            return None
+        version = sha256(body)
+        if not self._beside(day, version).exists() and any(
+            self._folder.glob(f"{archive_name(day)}.*.meta")
+        ):
+            raise ArchiveCorruptError(f"{self.key(day)} differs from its SHA-256")
+        return StoredArchive(body, version)
+
+    def _create(self, day: date, body: bytes, beside: dict[str, str]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if is_written(self._read(day), body, instead_of=None):
+            return
+        with self._part(archive_name(day), body) as part:
+            self._note(day, beside)
+            with suppress(FileExistsError):  # another writer was faster: decided on reading back
+                self._path(day).hardlink_to(part)
+        self._sync_folder()
+        self._read_back(day, body, instead_of=None)
+
+    def _replace(self, day: date, body: bytes, beside: dict[str, str], version: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            if is_written(self._read(day), body, instead_of=version):
+                return
+            with self._part(archive_name(day), body) as part:
+                self._note(day, beside)
+                part.replace(self._path(day))
+            self._sync_folder()
+            self._read_back(day, body, instead_of=version)
+
+    def _read_back(self, day: date, body: bytes, *, instead_of: str | None) -> None:
+        if not is_written(self._read(day), body, instead_of=instead_of):
+            raise ArchiveUnavailableError(f"{self.location}: {archive_name(day)} was not stored")
+
+    def _check(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._ping()
+        with self._part("check", b"") as part:
+            link = part.with_suffix(".link")
+            try:
+                link.hardlink_to(part)
+            except OSError as e:
+                raise ArchiveDeniedError(
+                    f"{self.location}: the file system makes no hard links ({e.strerror}), "
+                    "so that two writers could both win"
+                ) from e
+            link.unlink()
+        self._sync_folder()
+
+    def _ping(self) -> None:
+        with os.scandir(self._folder):
+            pass
+
+    def _path(self, day: date) -> Path:
+        return self._folder / archive_name(day)
+
+    def _beside(self, day: date, version: str) -> Path:
+        return self._folder / f"{archive_name(day)}.{version}.meta"
+
+    def _note(self, day: date, beside: dict[str, str]) -> None:
+        """Write what is kept beside an archive; the first note about the same bytes stays."""
+        note = self._beside(day, beside["sha256"])
+        with self._part(note.name, json.dumps(beside).encode()) as part, suppress(FileExistsError):
+            note.hardlink_to(part)
+        self._sync_folder()  # it must be there before the archive is, also after a power cut
+
+    @contextmanager
+    def _part(self, name: str, body: bytes) -> Iterator[Path]:
+        """Hold ``body`` in a hidden file, safely on disk; the file is removed on leaving."""
+        part = self._folder / f".{name}.{secrets.token_hex(8)}.part"
+        try:
+            with part.open("xb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other replacing writers out, in any process; the lock dies with its holder."""
+        with (self._folder / ".lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _sync_folder(self) -> None:
+        """Make names durable: a link is on disk only when its folder is."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
