@@ -1,0 +1,184 @@
+"""The one table from error to problem document (RFC 9457), and who uses it."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from asgi_correlation_id import correlation_id
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from loguru import logger
+from starlette.exceptions import HTTPException
+
+from pageviews_api.exceptions import (
+    ArchiveCorruptError,
+    ArchiveDeniedError,
+    ArchiveError,
+    ArchiveExistsError,
+    ArchiveUnavailableError,
+    ArticleNeverViewedError,
+    BudgetExhaustedError,
+    CallerError,
+    CircuitOpenError,
+    ConfigurationError,
+    ContentTooLargeError,
+    InvalidDateRangeError,
+    InvalidParameterError,
+    PageviewsApiError,
+    TooManyRequestsError,
+    TopListNotFoundError,
+    UnknownHostError,
+    UnknownProblemError,
+    UnknownProjectError,
+    UpstreamError,
+    UpstreamFailedError,
+    UpstreamHeldBackError,
+    UpstreamInvalidError,
+    UpstreamRejectedError,
+    UpstreamThrottledError,
+    UpstreamTimeoutError,
+    UpstreamTransientError,
+    UpstreamUnreachableError,
+    UpstreamUntrustedError,
+)
+from pageviews_api.schemas.problem import MEDIA_TYPE, PROBLEMS, Problem, ProblemField, ProblemType
+
+SLUGS: Mapping[type[PageviewsApiError], str] = {
+    ArchiveCorruptError: "archive-corrupt",
+    ArchiveDeniedError: "archive-unavailable",
+    ArchiveError: "archive-unavailable",
+    ArchiveExistsError: "archive-conflict",
+    ArchiveUnavailableError: "archive-unavailable",
+    ArticleNeverViewedError: "article-never-viewed",
+    BudgetExhaustedError: "upstream-held-back",
+    CallerError: "bad-request",
+    CircuitOpenError: "upstream-held-back",
+    ConfigurationError: "misconfigured",
+    ContentTooLargeError: "content-too-large",
+    InvalidDateRangeError: "invalid-request",
+    InvalidParameterError: "invalid-request",
+    TooManyRequestsError: "too-many-requests",
+    TopListNotFoundError: "no-top-list",
+    UnknownHostError: "unknown-host",
+    UnknownProblemError: "not-found",
+    UnknownProjectError: "unknown-project",
+    UpstreamError: "upstream-failed",
+    UpstreamFailedError: "upstream-failed",
+    UpstreamHeldBackError: "upstream-held-back",
+    UpstreamInvalidError: "upstream-invalid",
+    UpstreamRejectedError: "upstream-rejected",
+    UpstreamThrottledError: "upstream-throttled",
+    UpstreamTimeoutError: "upstream-timeout",
+    UpstreamTransientError: "upstream-failed",
+    UpstreamUnreachableError: "upstream-unreachable",
+    UpstreamUntrustedError: "upstream-untrusted",
+}
+"""Every error of ours, and the problem that it is to a caller."""
+
+_SLUGS_BY_STATUS = {
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "content-too-large",
+    422: "invalid-request",
+}
+
+_NOT_FOUND_MAX_AGE = 60
+"""Seconds for which others may keep a 404."""
+
+_MAX_NAME = 64
+"""Characters of a parameter's name that an error repeats; our own names are shorter."""
+
+
+def install_exception_handlers(app: FastAPI) -> None:
+    """Answer every error of the app with a problem document."""
+    app.add_exception_handler(PageviewsApiError, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
+    app.add_exception_handler(HTTPException, _answer)
+
+
+async def _answer(_: Request, error: Exception) -> Response:
+    return problem_response(error)
+
+
+def problem_response(error: Exception) -> Response:
+    """Tell an error to the caller: an unforeseen one without a word of what it says."""
+    match error:
+        case PageviewsApiError():
+            return _response(PROBLEMS[SLUGS[type(error)]], **_told(error), headers=_headers(error))
+        case RequestValidationError():
+            errors = [_field(one) for one in error.errors()]
+            return _response(PROBLEMS["invalid-request"], detail=_sum_up(errors), errors=errors)
+        case HTTPException():
+            slug = _SLUGS_BY_STATUS.get(error.status_code, "bad-request")
+            return _response(PROBLEMS[slug], headers=error.headers or {})
+    logger.opt(exception=error).error("unhandled exception")
+    return _response(PROBLEMS["internal-error"])
+
+
+def _told(error: PageviewsApiError) -> dict[str, Any]:
+    match error:
+        case InvalidParameterError():
+            errors = [ProblemField(loc=_shown(one.loc), msg=one.msg) for one in error.errors]
+            return {"detail": _sum_up(errors), "errors": errors}
+        case CallerError():
+            return {"detail": str(error)}
+        case UpstreamError():
+            return {"detail": f"{error.upstream} {error.reason}.", "upstream": error.upstream}
+    return {}  # what an archive store or a setting says may name what is nobody's business
+
+
+def _headers(error: PageviewsApiError) -> dict[str, str]:
+    retry_after = getattr(error, "retry_after", None)
+    return {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
+
+
+def _response(
+    problem: ProblemType,
+    *,
+    detail: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    errors: list[ProblemField] | None = None,
+    upstream: str | None = None,
+) -> Response:
+    headers = dict(headers or {})
+    retry_after = headers.get("Retry-After")
+    body = Problem(
+        type=problem.uri,
+        title=problem.title,
+        status=problem.status,
+        detail=detail or problem.meaning,
+        instance=f"urn:request:{correlation_id.get()}",
+        errors=errors,
+        upstream=upstream,
+        retry_after=None if retry_after is None else int(retry_after),
+    )
+    keep = f"public, max-age={_NOT_FOUND_MAX_AGE}" if problem.status == 404 else "no-store"  # noqa: PLR2004  # the status speaks for itself
+    return Response(
+        body.model_dump_json(exclude_none=True),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers={"Cache-Control": keep, **headers},
+    )
+
+
+def _field(error: Mapping[str, object]) -> ProblemField:
+    loc = error["loc"]
+    assert isinstance(loc, tuple)
+    if error["type"] == "extra_forbidden":
+        return ProblemField(loc=_shown(loc), msg="is no parameter of this URL")
+    msg = str(error["msg"]).removeprefix("Value error, ")
+    return ProblemField(loc=_shown(loc), msg=msg)
+
+
+def _shown(loc: tuple[str | int, ...]) -> list[str | int]:
+    """Show a place in the request: a name that the caller made up comes back short and harmless."""
+    return [_printable(part[:_MAX_NAME]) if isinstance(part, str) else part for part in loc]
+
+
+def _printable(name: str) -> str:
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
+
+
+def _sum_up(errors: list[ProblemField]) -> str:
+    return "; ".join(f"{one.loc[-1]}: {one.msg}" for one in errors)

@@ -1,0 +1,195 @@
+"""The application: what it is put together from."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from loguru import logger
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from pageviews_api import __version__
+from pageviews_api.clock import Clock, SystemClock
+from pageviews_api.config import Settings, load_settings
+from pageviews_api.docs_page import add_docs_page
+from pageviews_api.exception_handlers import install_exception_handlers, problem_response
+from pageviews_api.exceptions import ArchiveError, ConfigurationError
+from pageviews_api.logs import set_up_logs
+from pageviews_api.middleware import (
+    CatchAllMiddleware,
+    HeadMiddleware,
+    HostMiddleware,
+    LogMiddleware,
+    LosslessPathMiddleware,
+    NoBodyMiddleware,
+    RateLimitMiddleware,
+    SecurityHeadersMiddleware,
+    is_request_id,
+)
+from pageviews_api.resources import Resources, open_resources
+from pageviews_api.routers import articles, health, problems, projects, top
+from pageviews_api.schemas.health import Readiness
+from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries, TopArticles
+from pageviews_api.schemas.problem import Problem
+
+STOP_WITHIN = 5.0
+"""Seconds that the archive task may take to end; the write in hand takes at most 4."""
+
+CORS_MAX_AGE = 7200
+"""Seconds for which a browser may keep a preflight's answer: Chromium's cap."""
+
+EXPOSED_HEADERS = ["Retry-After", "X-Request-ID"]
+"""Headers that a browser's script may read beside the usual ones."""
+
+DESCRIPTION = """
+Wikipedia's pageviews, fetched once from Wikimedia, kept, and served to everybody.
+
+Every day of a series says what is known of it: a number, a true zero, not loaded yet, lost at
+Wikimedia, or not to be had now. All days are UTC. Wikimedia's numbers are
+[CC0](https://creativecommons.org/publicdomain/zero/1.0/).
+"""
+
+WITH_EXAMPLE = (ArticleSeries, ProjectSeries, TopArticles, Readiness)
+"""Answers whose example holds a null."""
+
+TAGS = [
+    {"name": "articles", "description": "How often an article was looked at."},
+    {"name": "projects", "description": "How often a whole project was looked at."},
+    {"name": "top", "description": "What was looked at most."},
+    {"name": "problems", "description": "What an error means."},
+    {"name": "health", "description": "What probes ask for."},
+]
+
+
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, notice: str | None = None
+) -> FastAPI:
+    """Put the application together.
+
+    ``clock`` is the machine's own by default. ``notice`` is said in every answer and in the
+    description: the demo tells there that its data are a sample.
+    """
+    clock = clock or SystemClock()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_resources(settings, clock, notice=notice) as resources:
+            app.state.resources = resources
+            async with _archiving(resources):
+                yield
+
+    app = FastAPI(
+        title="pageviews_api",
+        summary="Wikipedia pageviews for everybody who shows them.",
+        description=f"{DESCRIPTION}\n\n**{notice}**" if notice else DESCRIPTION,
+        version=__version__,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        lifespan=lifespan,
+        middleware=_middleware(settings, clock),
+    )
+    install_exception_handlers(app)
+    for router in (articles, projects, top, problems, health):
+        app.include_router(router.router)
+    if settings.docs_enabled:
+        add_docs_page(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+def app_from_environment() -> FastAPI:
+    """Put the application together as the environment says; uvicorn calls it in each worker."""
+    settings = load_settings()
+    set_up_logs(settings.log_level, settings.log_format)
+    logger.bind(version=__version__, processes=settings.processes).info("service starts")
+    return create_app(settings)
+
+
+@asynccontextmanager
+async def _archiving(resources: Resources) -> AsyncIterator[None]:
+    """Run the archive task meanwhile, if it is wanted.
+
+    Raises
+    ------
+    ConfigurationError
+        Archives should go to a folder that cannot be written. (A bucket is looked at by the task:
+        one that does not answer must not hold up the start.)
+    """
+    if not resources.settings.archive_enabled:
+        yield
+        return
+    if resources.settings.archive_bucket is None:
+        try:
+            await resources.store.check()
+        except ArchiveError as e:
+            raise ConfigurationError(f"ARCHIVE_DIR cannot be used: {e}") from e
+    resources.archive_task.start()
+    try:
+        yield
+    finally:
+        await resources.archive_task.stop(within=STOP_WITHIN)
+
+
+def _middleware(settings: Settings, clock: Clock) -> list[Middleware]:
+    return [
+        Middleware(CorrelationIdMiddleware, validator=is_request_id),
+        Middleware(LogMiddleware),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "HEAD", "OPTIONS"],
+            allow_headers=["X-Request-ID"],
+            expose_headers=EXPOSED_HEADERS,
+            allow_credentials=False,
+            max_age=CORS_MAX_AGE,
+        ),
+        Middleware(SecurityHeadersMiddleware),
+        Middleware(CatchAllMiddleware, respond=problem_response),
+        Middleware(HostMiddleware, allowed_hosts=settings.allowed_hosts),
+        Middleware(
+            RateLimitMiddleware,
+            per_minute=settings.rate_limit,
+            proxy_hops=settings.proxy_hops,
+            clock=clock,
+        ),
+        Middleware(NoBodyMiddleware),
+        Middleware(HeadMiddleware),
+        Middleware(LosslessPathMiddleware),
+    ]
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Describe the API, with the one error body and without FastAPI's own."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            license_info=app.license_info,
+            tags=app.openapi_tags,
+            routes=app.routes,
+        )
+        schemas = schema["components"]["schemas"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= problem.pop("$defs")
+        schemas["Problem"] = problem
+        for model in WITH_EXAMPLE:
+            # FastAPI drops every null from an example; our answers write them out.
+            schemas[model.__name__]["examples"] = model.model_json_schema()["examples"]
+        app.openapi_schema = schema
+    return app.openapi_schema

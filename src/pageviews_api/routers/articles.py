@@ -1,0 +1,34 @@
+"""How often an article was looked at."""
+
+from fastapi import APIRouter
+from starlette.convertors import PathConvertor, register_url_convertor
+
+from pageviews_api.dependencies import ArticleQueryDep, NoRepeats, PageviewsDep
+from pageviews_api.schemas.pageviews import ArticleSeries
+from pageviews_api.schemas.problem import UPSTREAM_PROBLEMS, problem_responses
+
+
+class _TitleConvertor(PathConvertor):
+    """The rest of the path. A line break is part of it, where ``path`` would lose or miss it."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("title", _TitleConvertor())
+
+router = APIRouter(prefix="/api/v1/articles", tags=["articles"], dependencies=[NoRepeats])
+
+
+@router.get(
+    "/{project}/{article:title}",
+    summary="Views of one article",
+    responses=problem_responses("article-never-viewed", "unknown-project", *UPSTREAM_PROBLEMS),
+)
+async def get_article(query: ArticleQueryDep, pageviews: PageviewsDep) -> ArticleSeries:
+    """How often an article was looked at, day by day or month by month, with a summary.
+
+    The title may hold slashes, raw or as `%2F`, and spaces or underscores. Upper and lower case
+    count. A redirect's title is a series of its own: its views are not in those of the article
+    that it leads to.
+    """
+    return await pageviews.article(query)

@@ -1,0 +1,70 @@
+"""The pages that say what an error means."""
+
+from urllib.parse import quote
+
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from pageviews_api.schemas.problem import PROBLEMS
+from tests.conftest import Service
+
+
+async def test_get_problem__each_slug(service: Service) -> None:
+    """Every problem has a page that says what it means and what to do."""
+    for slug, problem in PROBLEMS.items():
+        response = await service.client.get(f"/problems/{slug}")
+        assert response.status_code == 200
+        assert response.json() == problem.model_dump()
+        assert response.json()["remedy"]
+
+
+async def test_get_problem__where_an_error_leads(service: Service) -> None:
+    """An error's ``type`` is the path of its page."""
+    error = (await service.client.get("/none")).json()
+    assert (await service.client.get(error["type"])).json()["slug"] == "not-found"
+
+
+async def test_get_problem__unknown(service: Service) -> None:
+    """No other name is known, and none leads anywhere else (as row C13)."""
+    for slug in (
+        "none",
+        "Not-Found",
+        "not-found%0A",
+        "not-found%20",
+        "%2e%2e%2freadyz",
+        "..%2f..%2fetc%2fpasswd",
+        "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "not-found/more",
+        "not-found%00",
+        "%ff%fe",
+        "x" * 60_000,
+    ):
+        response = await service.client.get(f"/problems/{slug}")
+        assert response.status_code == 404
+        assert response.headers["content-type"] == "application/problem+json"
+        assert "passwd" not in response.text
+        assert len(response.content) < 1000
+
+
+async def test_get_problem__parameters(service: Service) -> None:
+    """The page takes no parameter, and says which one it was given."""
+    for query, name in {"foo=1": "foo", "slug=none": "slug", "foo=1&foo=2": "foo"}.items():
+        response = await service.client.get(f"/problems/not-found?{query}")
+        assert response.status_code == 422
+        assert [error["loc"] for error in response.json()["errors"]] == [["query", name]]
+
+
+@examples(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(slug=st.binary(min_size=1, max_size=80).filter(lambda slug: slug != b".."))
+async def test_get_problem__any_bytes(service: Service, slug: bytes) -> None:
+    """Whatever bytes are asked for, the answer is one of ours and no fault.
+
+    Two dots are left out: the test's client would resolve them.
+    """
+    service.clock.advance(1)
+    response = await service.client.get(f"/problems/{quote(slug, safe='')}")
+    assert response.status_code in {200, 404}
+    assert response.headers["x-request-id"]

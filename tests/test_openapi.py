@@ -1,0 +1,282 @@
+"""The OpenAPI document: committed, valid, complete, and true of every answer."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from pageviews_api.config import Settings
+from pageviews_api.demo.aqs import sample_aqs
+from pageviews_api.main import create_app
+from pageviews_api.schemas.problem import MEDIA_TYPE
+from tests.conftest import YESTERDAY, Service
+from tests.support import aqs_faults
+from tests.support.clock import FakeClock
+from tests.support.serving import serve
+
+COMMITTED = Path(__file__).parent.parent / "openapi.json"
+
+SETTINGS = Settings.model_construct()
+
+Schema = dict[str, Any]
+
+VALUES = {
+    "start": "2026-11-01",
+    "end": "2026-11-02",
+    "range": "latest-7",
+    "access": "desktop",
+    "agent": "user",
+    "granularity": "daily",
+    "date": "2026-11-01",
+    "month": "2026-10",
+    "project": "fr.wikipedia",
+    "article": "Strasbourg",
+    "slug": "not-found",
+}
+"""For each parameter a value that has a meaning."""
+
+
+@pytest.fixture(scope="module")
+def document() -> Schema:
+    """Give the document that the code makes."""
+    return create_app(SETTINGS).openapi()
+
+
+def operations(document: Schema) -> Iterator[tuple[str, Schema]]:
+    """Go through the operations; all are GET."""
+    for path, methods in document["paths"].items():
+        assert methods.keys() == {"get"}
+        yield path, methods["get"]
+
+
+def validator(document: Schema, schema: Schema) -> OAS31Validator:
+    """Make a validator for a schema of the document, which OpenAPI 3.1 writes as JSON Schema."""
+    whole = schema | {"components": document["components"]}
+    return OAS31Validator(whole, format_checker=oas31_format_checker)
+
+
+def check(document: Schema, response: httpx.Response, path: str) -> None:
+    """Hold an answer against what is published for its path, status and media type."""
+    responses = document["paths"][path]["get"]["responses"]
+    content = responses[str(response.status_code)]["content"]
+    schema = content[response.headers["content-type"]]["schema"]
+    errors = [error.message for error in validator(document, schema).iter_errors(response.json())]
+    assert errors == []
+
+
+def resolved(document: Schema, schema: Schema) -> Schema:
+    """Follow the reference that a schema is."""
+    named: Schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    return named
+
+
+def test_document__is_the_committed_one(document: Schema) -> None:
+    """``openapi.json`` is what the code says.
+
+    To write it anew: ``uv run pageviews-api openapi > openapi.json``.
+    """
+    assert json.loads(COMMITTED.read_text("utf-8")) == document
+
+
+def test_document__is_valid(document: Schema) -> None:
+    """The document is valid OpenAPI 3.1, and each schema in it valid JSON Schema."""
+    OpenAPIV31SpecValidator(document).validate()
+    for schema in document["components"]["schemas"].values():
+        OAS31Validator.check_schema(schema)
+
+
+def test_operations__have_all_that_readers_want(document: Schema) -> None:
+    """Every operation has a summary, a description, one known tag and a short id of its own."""
+    tags = {tag["name"] for tag in document["tags"]}
+    ids = []
+    for path, operation in operations(document):
+        assert 3 <= len(operation["summary"].split()) <= 5, path
+        assert len(operation["description"]) > 30, path
+        assert len(operation["tags"]) == 1, path
+        assert set(operation["tags"]) <= tags, path
+        ids.append(operation["operationId"])
+    assert len(set(ids)) == len(ids)
+    assert all(name.isidentifier() and len(name) <= 20 for name in ids)
+
+
+def test_parameters__are_described(document: Schema) -> None:
+    """Every parameter of a query is described, and none is required."""
+    for path, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            assert parameter["required"] is (parameter["in"] == "path")
+            assert parameter["name"] == "slug" or parameter.get("description"), path
+
+
+def test_answers__have_a_valid_example(document: Schema) -> None:
+    """The model of every 200 answer has an example, which is valid."""
+    for path, operation in operations(document):
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        (example,) = resolved(document, schema)["examples"]
+        errors = list(validator(document, schema).iter_errors(example))
+        assert (path, errors) == (path, [])
+        assert example.keys() == resolved(document, schema)["properties"].keys(), path
+
+
+async def test_answers__have_true_examples(document: Schema) -> None:
+    """The numbers in the examples are those of the bundled sample, which is real."""
+    async with serve(sample_aqs()) as aqs_url:
+        settings = Settings(
+            _env_file=None,
+            aqs_base_url=aqs_url,
+            aqs_witness="en.wikipedia/Gordon_Ramsay",
+            default_agent="all-agents",
+            archive_enabled=False,
+        )
+        clock = FakeClock(datetime(2017, 1, 1, 10, tzinfo=UTC))
+        async with (
+            serve(create_app(settings, clock=clock)) as url,
+            httpx.AsyncClient(base_url=url) as client,
+        ):
+            article = await client.get("/api/v1/articles/fr.wikipedia/Strasbourg?range=latest-3")
+            top = await client.get("/api/v1/top/en.wikipedia?date=2015-10-10")
+    schemas = document["components"]["schemas"]
+    assert schemas["ArticleSeries"]["examples"] == [article.json()]
+    assert [item["views"] for item in article.json()["items"]] == [1596, 1441, 1142]
+    assert schemas["TopArticles"]["examples"] == [top.json() | {"items": top.json()["items"][:3]}]
+
+
+async def test_project_example__is_what_a_monday_brings(service: Service, document: Schema) -> None:
+    """The example of a project's total is an answer word for word, with no number invented."""
+    service.aqs.loaded_through = None
+    total = {YESTERDAY.replace(day=day): 1 for day in (21, 22)}
+    service.aqs.set_views("fr.wikipedia", None, "all-access", "user", total)
+    service.clock.set(datetime(2026, 11, 23, 10, tzinfo=UTC))
+    response = await service.client.get("/api/v1/projects/fr.wikipedia?range=this-week")
+    assert document["components"]["schemas"]["ProjectSeries"]["examples"] == [response.json()]
+
+
+def test_errors__are_problems(document: Schema) -> None:
+    """Every error is published as a problem document, with examples; FastAPI's own is gone."""
+    for path, operation in operations(document):
+        errors = {int(status) for status in operation["responses"]} - {200}
+        assert 422 in errors
+        if path.startswith("/api/"):
+            assert errors == {400, 404, 422, 429, 502, 503, 504}
+        for status in errors:
+            content = operation["responses"][str(status)]["content"]
+            assert content.keys() == {MEDIA_TYPE}
+            schema = content[MEDIA_TYPE]["schema"]
+            assert schema == {"$ref": "#/components/schemas/Problem"}
+            examples = [example["value"] for example in content[MEDIA_TYPE]["examples"].values()]
+            assert {example["status"] for example in examples} == {status}
+            for example in examples:
+                assert list(validator(document, schema).iter_errors(example)) == []
+    assert {"Problem", "ProblemField"} <= document["components"]["schemas"].keys()
+    assert "ValidationError" not in json.dumps(document)
+
+
+def test_references__lead_somewhere(document: Schema) -> None:
+    """Every reference leads to a component, and every component is referred to."""
+    text = json.dumps(document)
+    for name in document["components"]["schemas"]:
+        assert f'"#/components/schemas/{name}"' in text
+    for name in (part.split('"', 1)[0] for part in text.split("#/components/schemas/")[1:]):
+        assert name in document["components"]["schemas"]
+
+
+async def test_parameters__given_twice(service: Service, document: Schema) -> None:
+    """Every parameter given twice is a 422 that names it, and nobody is asked (row C8)."""
+    doubled = 0
+    for path, operation in operations(document):
+        target = path.format_map({name: quote(value) for name, value in VALUES.items()})
+        names = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query"]
+        for name in [*names, "unknown"]:
+            pair = f"{name}={VALUES.get(name, '1')}"
+            response = await service.client.get(f"{target}?{pair}&{pair}")
+            assert (target, name, response.status_code) == (target, name, 422)
+            assert [error["loc"] for error in response.json()["errors"]] == [["query", name]]
+            check(document, response, path)
+            doubled += 1
+    assert doubled == 22
+    assert service.aqs.count() == 0
+
+
+ARTICLE = "/api/v1/articles/{project}/{article}"
+PROJECT = "/api/v1/projects/{project}"
+TOP = "/api/v1/top/{project}"
+
+
+class TestRealAnswers:
+    """What is sent is what is published, in every state."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        """Give settings under which nobody waits for a refresh."""
+        return settings.model_copy(update={"cache_wait": 0.0, "rate_limit": 30})
+
+    async def _check(self, service: Service, path: str, query: str = "") -> httpx.Response:
+        response = await service.client.get(path.format_map(VALUES) + query)
+        check(service.app.openapi(), response, path)
+        return response
+
+    async def test_answers__good(self, service: Service) -> None:
+        """Daily, monthly, empty, zero and not loaded answers are valid."""
+        service.aqs.set_top("fr.wikipedia", "all-access", YESTERDAY, [("Paris", 7)])
+        service.aqs.set_top("fr.wikipedia", "all-access", "2026-10", [("Paris", 7)])
+        queries = ["", "?start=2020-01-01&end=2026-11-22", "?granularity=monthly"]
+        statuses = set()
+        for path in (ARTICLE, PROJECT):
+            for query in [*queries, "?start=2026-11-22&end=2026-11-22"]:
+                answer = (await self._check(service, path, query)).json()
+                statuses |= {item.get("status") for item in answer["items"]}
+        assert statuses == {"ok", "zero", "not_loaded", None} | {"missing"} & statuses
+        for query in ("", "?month=2026-10"):
+            assert (await self._check(service, TOP, query)).status_code == 200
+        for path in ("/problems/{slug}", "/healthz", "/readyz"):
+            assert (await self._check(service, path)).status_code == 200
+
+    async def test_answers__refused(self, service: Service) -> None:
+        """404, 422, 400 and 429 are valid."""
+        for path in (ARTICLE, PROJECT, TOP):
+            assert (await self._check(service, path, "?foo=1")).status_code == 422
+        unknown = await service.client.get("/api/v1/articles/fr.wikipedia/Nobody")
+        check(service.app.openapi(), unknown, ARTICLE)
+        elsewhere = await service.client.get("/api/v1/top/fr.wikipedia", headers={"host": "a b"})
+        check(service.app.openapi(), elsewhere, TOP)
+        assert (unknown.status_code, elsewhere.status_code) == (404, 400)
+        for _ in range(30):
+            limited = await service.client.get("/api/v1/top/fr.wikipedia?foo=1")
+        check(service.app.openapi(), limited, TOP)
+        assert limited.status_code == 429
+
+    async def test_answers__stale(self, service: Service) -> None:
+        """A stale answer is valid, and one with missing days."""
+        await self._check(service, ARTICLE)
+        service.aqs.behave(aqs_faults.failing())
+        for hours in (3, 27):
+            service.clock.advance(hours * 3600)
+            answer = (await self._check(service, ARTICLE)).json()
+            assert answer["stale"] is True
+        assert answer["items"][-1]["status"] == "missing"
+
+    async def test_answers__failed(self, service: Service) -> None:
+        """502 and 503 are valid, one with the seconds to wait."""
+        service.aqs.behave(aqs_faults.html_page())
+        assert (await self._check(service, ARTICLE)).status_code == 502
+        service.aqs.behave(aqs_faults.throttled("60"))
+        response = await self._check(service, PROJECT)
+        assert response.status_code == 503
+        assert response.json()["retry_after"] == 60
+
+    async def test_validator__sees_a_fault(self, service: Service) -> None:
+        """An answer that is not as published would be found."""
+        response = await service.client.get(ARTICLE.format_map(VALUES))
+        document = service.app.openapi()
+        schema = document["components"]["schemas"]["ArticleSeries"]
+        answer = response.json()
+        assert list(validator(document, schema).iter_errors(answer)) == []
+        assert list(validator(document, schema).iter_errors(answer | {"more": 1}))
+        assert list(validator(document, schema).iter_errors(answer | {"start": "yesterday"}))
+        assert list(validator(document, schema).iter_errors(answer | {"items": [{}]}))
