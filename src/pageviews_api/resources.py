@@ -21,7 +21,8 @@ from pageviews_api.clients.archive_store import ArchiveStore
 from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.clients.archive_store_s3 import S3ArchiveStore, open_s3_client
 from pageviews_api.clients.base import UpstreamClient
-from pageviews_api.clients.pageviews import PageviewsClient, PageviewsPolicy
+from pageviews_api.clients.known_days import KnownDays
+from pageviews_api.clients.pageviews import AnswerPolicy, PageviewsClient
 from pageviews_api.clock import Clock
 from pageviews_api.config import Settings
 from pageviews_api.exceptions import ArchiveError, UpstreamError
@@ -132,7 +133,11 @@ async def open_resources(
             clock=clock,
         )
         stack.push_async_callback(cache.aclose)
-        pageviews = PageviewsClient(aqs, cache, clock=clock, policy=_policy(settings, notice))
+        pageviews = PageviewsClient(
+            _known_days(aqs, cache, settings, clock),
+            clock=clock,
+            policy=_policy(settings, notice),
+        )
         store = await _open_store(settings, stack)
         shelf = ArchiveShelf(store, clock=clock, tries=store_tries)
         archiver = DailyArchiver(pageviews, shelf, clock=clock, plan=_plan(settings))
@@ -169,13 +174,22 @@ def _http_client(settings: Settings) -> httpx.AsyncClient:
     )
 
 
-def _policy(settings: Settings, notice: str | None) -> PageviewsPolicy:
+def _known_days(aqs: AqsClient, cache: Cache, settings: Settings, clock: Clock) -> KnownDays:
     project, article = settings.witness
-    return PageviewsPolicy(
+    return KnownDays(
+        aqs,
+        cache,
+        clock=clock,
         witness=Series(project, settings.default_access, settings.default_agent, article),
         freshness=settings.freshness,
-        stale_limit=timedelta(seconds=settings.cache_stale_limit),
         span_days=settings.aqs_span_days,
+    )
+
+
+def _policy(settings: Settings, notice: str | None) -> AnswerPolicy:
+    return AnswerPolicy(
+        freshness=settings.freshness,
+        stale_limit=timedelta(seconds=settings.cache_stale_limit),
         notice=notice,
     )
 

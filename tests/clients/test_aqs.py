@@ -539,7 +539,7 @@ async def test_failing__one_call(asker: Asker, aqs: FakeAqs, clock: FakeClock) -
 
 async def test_failing__deadline(http: httpx.AsyncClient, aqs: FakeAqs) -> None:
     """A retry that would come after the caller's deadline is not made."""
-    asker = Asker("http://aqs.test", http, SkippingClock(), timeout=0.3)
+    asker = Asker("http://aqs.test", http, SkippingClock(), timeout=1.0)
     aqs.behave(aqs_faults.failing())
     with pytest.raises(UpstreamFailedError):
         await asker.ask()

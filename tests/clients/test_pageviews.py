@@ -12,7 +12,8 @@ from pageviews_api.budget import CircuitBreaker, CircuitState, Gate
 from pageviews_api.cache import Cache
 from pageviews_api.clients.aqs import AqsClient
 from pageviews_api.clients.base import UpstreamClient
-from pageviews_api.clients.pageviews import PageviewsClient, PageviewsPolicy
+from pageviews_api.clients.known_days import KnownDays
+from pageviews_api.clients.pageviews import AnswerPolicy, PageviewsClient
 from pageviews_api.daterange import FIRST_DAY, DateRange, NamedRange
 from pageviews_api.exceptions import (
     ArticleNeverViewedError,
@@ -81,13 +82,16 @@ class Store:
             clock=clock,
             jitter=lambda: 0.0,
         )
-        policy = PageviewsPolicy(
+        known = KnownDays(
+            client,
+            self.cache,
+            clock=clock,
             witness=WITNESS,
             freshness=timedelta(hours=2),
-            stale_limit=timedelta(hours=26),
             span_days=730,
         )
-        self.pageviews = PageviewsClient(client, self.cache, clock=clock, policy=policy)
+        policy = AnswerPolicy(freshness=timedelta(hours=2), stale_limit=timedelta(hours=26))
+        self.pageviews = PageviewsClient(known, clock=clock, policy=policy)
 
     async def ask(
         self,

@@ -36,6 +36,9 @@ MAX_RETRIES = 2
 MAX_RETRIES_PER_MINUTE = 15
 """A tenth of the budget: when much fails, retries must not become the load."""
 
+LEAST_TRY = 0.25
+"""Seconds that a retry must have: with less it would only time out, and hide what was wrong."""
+
 RETRY_DELAY = 0.5
 """Seconds that the first retry waits at the most; the next one twice that."""
 
@@ -135,7 +138,7 @@ class AqsClient:
                 return await self._try_once(path, model, priority, deadline, check)
             except UpstreamTransientError as e:
                 delay = self._delay(attempt, e)
-                late = self._clock.monotonic() + delay >= deadline
+                late = self._clock.monotonic() + delay + LEAST_TRY >= deadline
                 if late or attempt == MAX_RETRIES or not self._retries.take():
                     raise
                 await self._clock.sleep(delay)

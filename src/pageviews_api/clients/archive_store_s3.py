@@ -148,12 +148,12 @@ class S3ArchiveStore:
 
     async def days(self) -> list[date]:
         """List the archived days, oldest first. See ``ArchiveStore.days``."""
-        found: list[date] = []
+        found: set[date] = set()  # a look-alike may list an object twice while it is written
         token = ""
         while True:
             page = await self._list(token)
             names = (item["Key"].removeprefix(self._prefix) for item in page.get("Contents", ()))
-            found.extend(day for name in names if (day := archived_day(name)))
+            found.update(day for name in names if (day := archived_day(name)))
             token = page.get("NextContinuationToken", "")
             if not token:
                 return sorted(found)
