@@ -1,0 +1,51 @@
+"""What the operator writes into ARCHIVE_ARTICLES."""
+
+import pytest
+
+from pageviews_api.schemas.selection import Selection, parse_selection
+
+
+@pytest.mark.parametrize(
+    ("text", "selection"),
+    [
+        ("", Selection()),
+        ("en.wikipedia/Cat", Selection(articles=(("en.wikipedia", "Cat"),))),
+        ("EN.wikipedia.org/AC/DC", Selection(articles=(("en.wikipedia", "AC/DC"),))),
+        ("wikidata/Q42", Selection(articles=(("wikidata", "Q42"),))),
+        ("en.wikipedia:*", Selection(totals=("en.wikipedia",))),
+        ("all-projects:*", Selection(totals=("all-projects",))),
+        ("top:100", Selection(top=100)),
+        ("top:10|top:20", Selection(top=20)),
+        (
+            "en.wikipedia/A|en.wikipedia/B b|en.wikipedia/A",
+            Selection(articles=(("en.wikipedia", "A"), ("en.wikipedia", "B_b"))),
+        ),
+        (
+            "# the cats\r\n en.wikipedia/Cat \n\nfr.wikipedia/Chat\n",
+            Selection(articles=(("en.wikipedia", "Cat"), ("fr.wikipedia", "Chat"))),
+        ),
+        (
+            "en.wikipedia/Talk:Cat/Archive:*",
+            Selection(articles=(("en.wikipedia", "Talk:Cat/Archive:*"),)),
+        ),
+    ],
+)
+def test_parse_selection__entries(text: str, selection: Selection) -> None:
+    """Entries are read in the order of writing, each once; comments and empty ones are skipped."""
+    assert parse_selection(text) == selection
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["Cat", "evil.com/Cat", "en.wikipedia/", "en.wikipedia/..", "top:0", "top:1001", "/Cat"],
+)
+def test_parse_selection__no_entry(entry: str) -> None:
+    """What is no entry is refused, and shown."""
+    with pytest.raises(ValueError, match="holds") as refusal:
+        parse_selection(f"en.wikipedia/Cat|{entry}")
+    assert repr(entry) in str(refusal.value)
+
+
+def test_selection__nothing() -> None:
+    """A selection of nothing is false."""
+    assert not parse_selection(" | \n# nothing\n")
