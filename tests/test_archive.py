@@ -33,7 +33,9 @@ def ago(days: int) -> date:
     return TODAY - timedelta(days=days)
 
 
-def seen(*views: int | None, last: DayStatus = DayStatus.NOT_LOADED) -> Observed:
+def seen(
+    *views: int | None, last: DayStatus = DayStatus.NOT_LOADED, on: date | None = None
+) -> Observed:
     """Observe the window's days; an absent number has the status ``last``."""
     points = {
         day: DayPoint(
@@ -43,7 +45,7 @@ def seen(*views: int | None, last: DayStatus = DayStatus.NOT_LOADED) -> Observed
         )
         for day, count in zip(WINDOW, views, strict=True)
     }
-    return Observed(points)
+    return Observed(points, TODAY if on is None else on)
 
 
 def made(
@@ -128,7 +130,7 @@ def test_build__a_day_unknown(status: DayStatus) -> None:
 
 def test_build__one_series_failed() -> None:
     """A failed series is named with its reason, and the rest is there (F2)."""
-    document = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, reason="was cut off")})
+    document = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, TODAY, reason="was cut off")})
 
     outcomes = {item.article: (item.outcome, item.reason) for item in document.items}
     assert outcomes == {"Strasbourg": (Outcome.OK, None), "Cat": (Outcome.FAILED, "was cut off")}
@@ -154,10 +156,11 @@ def test_build__list_failed() -> None:
 
 def test_build__second_pass() -> None:
     """A later pass keeps what an earlier one had settled, and adds what it lacked (F2, F7)."""
-    first = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, reason="was cut off")})
+    first = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, TODAY, reason="was cut off")})
 
+    tomorrow = TODAY + timedelta(1)
     second = made(
-        {STRASBOURG: seen(9, 9, 9), CAT: seen(1, 2, 3)}, before=first, today=TODAY + timedelta(1)
+        {STRASBOURG: seen(9, 9, 9), CAT: seen(1, 2, 3, on=tomorrow)}, before=first, today=tomorrow
     )
 
     views = {item.article: [point.views for point in item.points] for item in second.items}
@@ -171,24 +174,60 @@ def test_build__second_pass_fails() -> None:
     """A pass that fails loses nothing that an earlier one had (F2)."""
     first = made({STRASBOURG: seen(3, 4, None)})
 
-    second = made({STRASBOURG: Observed({}, reason="was cut off")}, before=first)
+    second = made({STRASBOURG: Observed({}, TODAY, reason="was cut off")}, before=first)
 
     assert [point.views for point in second.items[0].points] == [3, 4, None]
 
 
 def test_build__series_no_longer_wanted() -> None:
     """A series that is no longer asked for stays in an archive that has it."""
-    first = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, reason="was cut off")})
+    first = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, TODAY, reason="was cut off")})
 
     second = made({CAT: seen(1, 2, 3)}, before=first)
 
     assert [item.article for item in second.items] == ["Cat", "Strasbourg"]
 
 
+def test_build__nothing_new() -> None:
+    """An archive that is only put together anew was observed when it was observed."""
+    first = made({STRASBOURG: seen(3, 4, 5)})
+
+    again = made({STRASBOURG: seen(3, 4, 5)}, before=first, today=TODAY + timedelta(1))
+
+    assert again == first
+
+
+def test_build__failed_and_no_longer_wanted() -> None:
+    """A series that failed and is no longer asked for does not keep an archive incomplete."""
+    first = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, TODAY, reason="was cut off")})
+
+    second = made({STRASBOURG: seen(3, 4, 5)}, before=first)
+
+    assert second.complete
+    assert [item.article for item in second.items] == ["Strasbourg"]
+
+
+@pytest.mark.parametrize(("back", "complete"), [(1, False), (4, False), (5, True)])
+def test_build__list_not_there(back: int, complete: bool) -> None:
+    """A top list that is not there may still come; after four days it is lost."""
+    absent = ConsultedList(project="en.wikipedia", date=ago(back), outcome=Outcome.NO_DATA)
+
+    assert made({STRASBOURG: seen(3, 4, 5)}, lists=(absent,)).complete is complete
+
+
+def test_build__list_was_had() -> None:
+    """A list that was had once stays had, whatever becomes of asking again."""
+    had = ConsultedList(project="en.wikipedia", date=ago(1), outcome=Outcome.OK)
+    failed = ConsultedList(project="en.wikipedia", date=ago(1), outcome=Outcome.FAILED, reason="x")
+    first = made({STRASBOURG: seen(3, 4, None)}, lists=(had,))
+
+    assert made({STRASBOURG: seen(3, 4, 5)}, lists=(failed,), before=first).complete
+
+
 def test_settled_series__incomplete_archive() -> None:
     """Only what failed, or has days to come, is asked for again."""
     document = made(
-        {STRASBOURG: seen(3, 4, 5), TOTAL: seen(3, 4, None), CAT: Observed({}, reason="x")}
+        {STRASBOURG: seen(3, 4, 5), TOTAL: seen(3, 4, None), CAT: Observed({}, TODAY, reason="x")}
     )
 
     assert settled_series(document) == {STRASBOURG}

@@ -501,15 +501,79 @@ async def test_run__top_list_fails(bench: Bench) -> None:
     assert [item.article for item in document.items] == ["Cat", "Strasbourg"]
 
 
-async def test_run__top_list_lost(bench: Bench) -> None:
-    """A list that Wikimedia does not have is no failure."""
+async def test_run__top_list_comes_late(bench: Bench) -> None:
+    """A list that is not there yet is waited for until 20:00, and made up for when it comes."""
     _plan_top(bench, 1, also="fr.wikipedia/Strasbourg")
+    (result,) = await bench.archiver.run()
+    assert result.outcome is DayOutcome.WAITING
+
+    bench.clock.set(datetime(2026, 11, 22, 20, 0, tzinfo=UTC))
+    (result,) = await bench.archiver.run()
+    assert result.outcome is DayOutcome.WRITTEN
+    assert not result.is_done
+    assert (await bench.document()).lists[0].outcome is Outcome.NO_DATA
+
+    bench.aqs.set_top("en.wikipedia", Access.ALL_ACCESS, ago(1), [("Cat", 9)])
+    bench.clock.advance(3600)
+    (result,) = await bench.archiver.run()
+    assert result.is_done
+    assert [item.article for item in (await bench.document()).items] == ["Cat", "Strasbourg"]
+
+
+async def test_run__project_without_totals(bench: Bench) -> None:
+    """A total that AQS does not have is no zero, and no archive that lacks it is complete."""
+    bench.archiver._plan = ArchivePlan(
+        parse_selection("fr.wikipedia/Strasbourg|de.wikipedia:*"),
+        "en.wikipedia",
+        Access.ALL_ACCESS,
+        Agent.USER,
+        30,
+    )
+
+    (result,) = await bench.archiver.run()
+
+    assert not result.is_done
+    total, strasbourg = (await bench.document()).items
+    assert total.outcome is Outcome.FAILED
+    assert strasbourg.outcome is Outcome.OK
+
+
+async def test_run__incomplete_is_no_success(bench: Bench) -> None:
+    """A run that left an archive incomplete by a fault says so, and has not succeeded."""
+    bench.aqs.behave(failing(500), when=lambda path: "/Colmar/" in path)
 
     await bench.archiver.run()
 
-    document = await bench.document()
-    assert document.complete
-    assert document.lists[0].outcome is Outcome.NO_DATA
+    assert bench.archiver.state.last_success is None
+    assert bench.archiver.state.last_error == "2026-11-22: 1 of 3 fetches failed"
+
+
+async def test_run__observed_after_midnight(bench: Bench) -> None:
+    """An archive whose fetches ended on the next day was observed then, and is late."""
+    bench.clock.set(datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
+    bench.aqs.script(failing(500), when=lambda path: "/Strasbourg/" in path)
+
+    (result,) = await bench.archiver.run()
+
+    assert result.document is not None
+    assert bench.clock.now().date() == result.document.observed_on
+    assert result.document.late is (result.document.observed_on > TODAY)
+
+
+async def test_run__corrupt_archive_between(bench: Bench, tmp_path: Path) -> None:
+    """A corrupt archive does not end the 30 days of those that an earlier one listed."""
+    _plan_top(bench, 1)
+    bench.aqs.set_top("en.wikipedia", Access.ALL_ACCESS, ago(4), [("Cat", 9)])
+    for back in (3, 2, 1):
+        bench.aqs.set_top("en.wikipedia", Access.ALL_ACCESS, ago(back), [("Dog", 9)])
+    await bench.archiver.run(only=ago(3))
+    await bench.archiver.run(only=ago(2))
+    archive = tmp_path / "archives" / f"{ago(2)}.json"
+    archive.write_bytes(archive.read_bytes() + b" ")
+
+    await bench.archiver.run(only=ago(1))
+
+    assert [item.article for item in (await bench.document(ago(1))).items] == ["Cat", "Dog"]
 
 
 async def test_run__audit(bench: Bench) -> None:

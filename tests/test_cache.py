@@ -10,6 +10,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loguru import logger
 
 from pageviews_api.cache import (
     ENTRY_OVERHEAD,
@@ -469,3 +470,77 @@ async def test_delete__of_a_key() -> None:
     await store.set("a", b"value")
     assert [await store.delete("a"), await store.delete("a")] == [1, 0]
     assert (await store.get("a"), store.size) == (None, 0)
+
+
+# What must not be kept
+
+
+async def test_not_lasting__never_stale(cache: Cache, upstream: Upstream, clock: FakeClock) -> None:
+    """What may not be served stale is gone when it is no longer fresh, also if fetching fails."""
+
+    async def fill(_: bool) -> Filled:  # as the cache calls it
+        return Filled(b"nothing there", HOUR, lasting=False)
+
+    assert (await cache.get_or_fill(KEY, fill)).fresh
+    clock.advance(HOUR.total_seconds())
+    upstream.error = failed()
+
+    assert await cache.get(KEY) is None
+    with pytest.raises(UpstreamFailedError):
+        await cache.get_or_fill(KEY, upstream.fill)
+
+
+async def test_stale__does_not_suffice(cache: Cache, upstream: Upstream, clock: FakeClock) -> None:
+    """Where what is held does not suffice one waits for the fetch; it is served if that fails."""
+    await keep(cache, KEY, b"old")
+    clock.advance(2 * HOUR.total_seconds())
+    upstream.go_on.clear()
+    caller = asyncio.create_task(
+        cache.get_or_fill(KEY, upstream.fill, suffices=lambda value: value != b"old")
+    )
+    await asyncio.wait({caller}, timeout=0.1)  # longer than the cache lets others wait
+    assert not caller.done()
+
+    upstream.error = failed()
+    upstream.go_on.set()
+
+    assert (await caller).value == b"old"
+
+
+async def test_failure__remembered_without_its_causes(cache: Cache, upstream: Upstream) -> None:
+    """A remembered failure keeps no trace and no cause, which would hold whole answers."""
+    upstream.error = failed()
+    upstream.error.__cause__ = ValueError("the body, all of it")
+    with pytest.raises(UpstreamFailedError):
+        await cache.get_or_fill(KEY, upstream.fill)
+
+    ((_, error),) = cache._failures.values()  # there is no door to look through
+    assert error.__cause__ is None
+
+
+async def test_failure__others_forgotten(
+    cache: Cache, upstream: Upstream, clock: FakeClock
+) -> None:
+    """Failures that are over are forgotten when the next one comes, asked for again or not."""
+    upstream.error = failed()
+    for number in range(5):
+        with pytest.raises(UpstreamFailedError):
+            await cache.get_or_fill(f"{KEY}{number}", upstream.fill)
+    clock.advance(FAILURE_REMEMBERED.total_seconds())
+    with pytest.raises(UpstreamFailedError):
+        await cache.get_or_fill(KEY, upstream.fill)
+
+    assert list(cache._failures) == [KEY]  # there is no door to look through
+
+
+async def test_fetch__our_own_fault(cache: Cache, upstream: Upstream, clock: FakeClock) -> None:
+    """A fetch that breaks of a bug is logged, though the caller gets what is held."""
+    lines: list[str] = []
+    logger.add(lines.append, format="{message}")
+    await keep(cache, KEY, b"old")
+    clock.advance(2 * HOUR.total_seconds())
+    upstream.error = KeyError("a bug")
+
+    assert (await cache.get_or_fill(KEY, upstream.fill)).value == b"old"
+    await settle()
+    assert any(line.startswith("fetch broke") for line in lines)

@@ -303,7 +303,10 @@ def test_render__archives_in_a_cron_service_at_the_usual_time() -> None:
     """The cron service archives at the time at which the web service would."""
     _, cron = _blueprint(with_cron=True)["services"]
     assert (cron["type"], cron["dockerCommand"]) == ("cron", "pageviews-api archive run")
-    assert cron["schedule"] == Settings.model_fields["archive_schedule"].default
+    minute, hours, *every_day = cron["schedule"].split()
+    assert [minute, *every_day] == ["15", "*", "*", "*"]
+    first, *default = Settings.model_fields["archive_schedule"].default.split()[1::-1]
+    assert (hours, default) == (f"{first}-20/4", [minute])
 
 
 def test_render__gives_each_variable_one_source(blueprint: dict[str, Any]) -> None:

@@ -203,6 +203,17 @@ def test_httpx__speaks_at_debug_only() -> None:
         assert len(output.splitlines()) == lines
 
 
+@pytest.mark.parametrize("library", ["botocore.auth", "aiobotocore.hooks", "httpcore.http11"])
+def test_libraries__silent_at_debug(library: str) -> None:
+    """What sees the headers that are signed is not heard, at whatever level (row D4)."""
+    output = logged(
+        level="debug",
+        log_format="json",
+        write=lambda: logging.getLogger(library).debug("x-amz-security-token: canary"),
+    )
+    assert output == ""
+
+
 @asynccontextmanager
 async def _client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(settings, clock=SkippingClock())

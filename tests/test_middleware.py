@@ -25,6 +25,7 @@ from pageviews_api.middleware import (
     RateLimitMiddleware,
     client_address,
 )
+from tests.conftest import Service
 from tests.support.clock import FakeClock
 from tests.support.serving import serve
 
@@ -504,3 +505,13 @@ async def test_body__is_refused(app: ASGIApp, headers: list[tuple[str, str]], st
 def test_probes__are_those_of_the_platform() -> None:
     """What is neither limited nor logged is what the platform asks for, and nothing else."""
     assert {"/healthz", "/readyz"} == middleware.PROBES
+
+
+async def test_query__longer_than_any_meaning(service: Service) -> None:
+    """A query of thousands of names is refused at once, also where no limit counts (row C4)."""
+    query = "&".join(f"a{number}=1" for number in range(5_000))
+    for path in ("/healthz", "/api/v1/articles/fr.wikipedia/Strasbourg"):
+        response = await service.client.get(f"{path}?{query}")
+        assert response.status_code == 414
+        assert response.json()["type"] == "/problems/uri-too-long"
+        assert len(response.content) < 1000

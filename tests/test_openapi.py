@@ -151,7 +151,8 @@ async def test_project_example__is_what_a_monday_brings(service: Service, docume
     """The example of a project's total is an answer word for word, with no number invented."""
     service.aqs.loaded_through = None
     total = {YESTERDAY.replace(day=day): 1 for day in (21, 22)}
-    service.aqs.set_views("fr.wikipedia", None, "all-access", "user", total)
+    for agent in ("user", "all-agents"):
+        service.aqs.set_views("fr.wikipedia", None, "all-access", agent, total)
     service.clock.set(datetime(2026, 11, 23, 10, tzinfo=UTC))
     response = await service.client.get("/api/v1/projects/fr.wikipedia?range=this-week")
     assert document["components"]["schemas"]["ProjectSeries"]["examples"] == [response.json()]
@@ -163,7 +164,7 @@ def test_errors__are_problems(document: Schema) -> None:
         errors = {int(status) for status in operation["responses"]} - {200}
         assert 422 in errors
         if path.startswith("/api/"):
-            assert errors == {400, 404, 422, 429, 502, 503, 504}
+            assert errors == {400, 404, 414, 422, 429, 502, 503, 504}
         for status in errors:
             content = operation["responses"][str(status)]["content"]
             assert content.keys() == {MEDIA_TYPE}

@@ -60,7 +60,7 @@ async def pass_time(clock: FakeClock, minutes: int) -> None:
 
 async def test_task__starts(task: ScheduledTask, job: Job) -> None:
     """A task runs at once, and is told that today's time has not come."""
-    assert task.state.running
+    assert task.is_running
     assert [today_due for _, today_due in job.runs] == [False]
 
 
@@ -134,6 +134,16 @@ async def test_task__clock_jumps_forward(job: Job, clock: FakeClock) -> None:
     assert max(clock.slept) <= LONGEST_NAP
 
 
+@pytest.mark.usefixtures("task")
+async def test_task__clock_jumps_back(job: Job, clock: FakeClock) -> None:
+    """A clock set back holds nothing up: the job still runs every hour (row F17)."""
+    clock.jump(-2 * 24 * 3600)
+    runs = len(job.runs)
+    await pass_time(clock, 5 * 60)
+
+    assert len(job.runs) >= runs + 4
+
+
 async def test_stop__job_does_not_end(clock: FakeClock, job: Job) -> None:
     """Stopping cancels the job and takes no longer than allowed."""
     job.hold = asyncio.Event()
@@ -144,7 +154,7 @@ async def test_stop__job_does_not_end(clock: FakeClock, job: Job) -> None:
     async with asyncio.timeout(1):
         await task.stop(within=0.5)
 
-    assert not task.state.running
+    assert not task.is_running
 
 
 async def test_stop__never_started(clock: FakeClock, job: Job) -> None:

@@ -24,14 +24,21 @@ CATCH_UP_DAYS = 30
 KEPT_AFTER_LISTED = timedelta(days=30)
 """How long an article stays archived after it left the top list."""
 
+LIST_LOST_AFTER = timedelta(days=4)
+"""How long after its day a top list is still waited for."""
+
 _UNSETTLED = {DayStatus.NOT_LOADED, DayStatus.MISSING}
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What came of asking for a series: points of some stretch of days, or why there are none."""
+    """What came of asking for a series: points of some stretch of days, or why there are none.
+
+    ``on`` is the UTC day on which it was asked.
+    """
 
     points: Mapping[date, DayPoint]
+    on: date
     reason: str | None = None
 
 
@@ -88,28 +95,45 @@ def build(
     """Put an archive together from what was observed and what an earlier pass had.
 
     ``wanted`` tells for each series the day whose top list last named it, or None. What an
-    earlier pass had settled stays as it was; nothing that it had is lost.
+    earlier pass had settled stays as it was; nothing that it knew is lost.
     """
-    items = {series_of(item): item for item in before.items} if before else {}
+    known = [item for item in (before.items if before else ()) if item.points]
+    items = {series_of(item): item for item in known}
+    observed_on = before.observed_on if before else None
     for series, listed_on in wanted.items():
-        earlier = items.get(series)
-        if earlier is not None and is_settled(earlier):
+        earlier, seen = items.get(series), observed.get(series)
+        if earlier is not None and (seen is None or seen.reason or is_settled(earlier)):
             continue
-        item = _item(series, window, observed.get(series), listed_on)
-        if earlier is None or item.outcome is not Outcome.FAILED:
-            items[series] = item
-    consulted = tuple(lists) or (before.lists if before else ())
+        items[series] = _item(series, window, seen, listed_on)
+        if seen is not None:
+            observed_on = max(observed_on or seen.on, seen.on)
+    consulted = _better_lists(lists, before.lists if before else ())
     ordered = tuple(items[series] for series in sorted(items, key=_order))
-    nothing_failed = all(one.outcome is not Outcome.FAILED for one in consulted)
+    lists_settled = all(_is_list_settled(one, today=today) for one in consulted)
     return ArchiveDocument(
         date=day,
-        observed_on=today,
-        late=today > day,
+        observed_on=observed_on or today,
+        late=(observed_on or today) > day,
         window=Window(start=window.start, end=window.end),
-        complete=bool(ordered) and nothing_failed and all(map(is_settled, ordered)),
+        complete=bool(ordered) and lists_settled and all(map(is_settled, ordered)),
         lists=consulted,
         items=ordered,
     )
+
+
+def _better_lists(
+    new: Iterable[ConsultedList], old: Iterable[ConsultedList]
+) -> tuple[ConsultedList, ...]:
+    """Take what was consulted now, but keep a list that was had once."""
+    had = {(one.project, one.date): one for one in old if one.outcome is Outcome.OK}
+    return tuple(had.get((one.project, one.date), one) for one in new) or tuple(old)
+
+
+def _is_list_settled(consulted: ConsultedList, *, today: date) -> bool:
+    """Tell whether asking again could add nothing. A list that is not there may come for days."""
+    if consulted.outcome is Outcome.NO_DATA:
+        return today - consulted.date > LIST_LOST_AFTER
+    return consulted.outcome is Outcome.OK
 
 
 def is_better(new: ArchiveDocument, old: ArchiveDocument) -> bool:

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -56,12 +57,18 @@ class DayResult:
     sha256: str | None = None
     reason: str | None = None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether a complete archive of the day is in the store."""
+        stored = self.outcome in {DayOutcome.WRITTEN, DayOutcome.UNCHANGED}
+        return stored and self.document is not None and self.document.complete
+
 
 @dataclass(slots=True)
 class Standing:
-    """How the archives of some days stand; ``first`` is the first day ever archived."""
+    """How the archives of some days stand; ``archived`` are all days that have one."""
 
-    first: date | None
+    archived: tuple[date, ...] = ()
     complete: set[date] = field(default_factory=set)
     incomplete: dict[date, ArchiveDocument] = field(default_factory=dict)
     corrupt: list[DayResult] = field(default_factory=list)
@@ -109,7 +116,7 @@ class ArchiveShelf:
         archived = await self._store.days()
         newest = max(archived, default=None)
         logger.bind(archives=len(archived), newest=newest).info("archives listed")
-        standing = Standing(first=min(archived, default=None))
+        standing = Standing(tuple(archived))
         for day in sorted(set(archived) & set(days)):
             await self._judge(day, standing)
         self._known_complete |= standing.complete
@@ -129,19 +136,18 @@ class ArchiveShelf:
         stored = await self._store.read(day)
         return None if stored is None else _decode(day, stored)
 
-    async def newest_before(self, day: date) -> ArchiveDocument | None:
-        """Read the newest archive of an earlier day; None if there is none that can be read.
+    async def newest_of(self, days: Iterable[date]) -> ArchiveDocument | None:
+        """Read the newest archive of these days that can be read; None if none can.
 
         Raises
         ------
         ArchiveError
             The store cannot be read.
         """
-        earlier = [one for one in await self._store.days() if one < day]
-        try:
-            return await self.read(max(earlier)) if earlier else None
-        except ArchiveCorruptError:
-            return None  # ``look`` tells of it
+        for day in sorted(days, reverse=True):
+            with suppress(ArchiveCorruptError):  # ``look`` tells of it
+                return await self.read(day)
+        return None
 
     async def tell(self, day: date) -> DayResult:
         """Tell of an archive that is there already.
@@ -166,7 +172,7 @@ class ArchiveShelf:
         day = document.date
         self._unsaved[day] = document
         try:
-            result = await _to_its_end(self._write_repeatedly(document, run_id))
+            result = await self._write_repeatedly(document, run_id)
         except ArchiveError as e:
             logger.bind(day=day, key=self._store.key(day), reason=str(e)).error(
                 "archive not written"
@@ -196,7 +202,7 @@ class ArchiveShelf:
         delay = FIRST_RETRY
         for _ in range(self._tries - 1):
             try:
-                return await self._write(document, run_id)
+                return await _to_its_end(self._write(document, run_id))
             except ArchiveUnavailableError as e:
                 pause = delay * (0.5 + self._jitter() / 2)
                 logger.bind(day=document.date, reason=str(e), delay_s=round(pause, 1)).warning(
@@ -204,7 +210,7 @@ class ArchiveShelf:
                 )
             await self._clock.sleep(pause)
             delay = min(2 * delay, LAST_RETRY)
-        return await self._write(document, run_id)
+        return await _to_its_end(self._write(document, run_id))
 
     async def _write(self, document: ArchiveDocument, run_id: str) -> DayResult:
         day, body = document.date, encode(document)

@@ -129,11 +129,12 @@ class DailyArchiver:
         *,
         patient: bool,
     ) -> list[DayResult]:
-        today = self._clock.now().date()
+        today = self._today()
         recent = DateRange(today - timedelta(days=CATCH_UP_DAYS), today)
         standing = await self._shelf.look(recent if only is None else [only])
         held = standing.nothing_to_add()
-        due = days_due(held, first=standing.first, today=today, today_due=today_due)
+        first = min(standing.archived, default=None)
+        due = days_due(held, first=first, today=today, today_due=today_due)
         results = list(standing.corrupt)
         if only is not None:
             due = [] if held.get(only) else [only]
@@ -149,16 +150,30 @@ class DailyArchiver:
         if newest != today or now.time() >= WAIT_FOR_DATA_UNTIL:
             return False
         complete_through = (await self._pageviews.calendar()).complete_through
-        waits = complete_through < today - ONE_DAY
-        if waits:
-            logger.bind(day=today, complete_through=complete_through).info("waiting for data")
-        return waits
+        loaded = complete_through >= today - ONE_DAY
+        listed = not self._plan.selection.top or await self._is_listed(today - ONE_DAY)
+        if loaded and listed:
+            return False
+        logger.bind(day=today, complete_through=complete_through, top_list=listed).info(
+            "waiting for data"
+        )
+        return True
+
+    async def _is_listed(self, day: date) -> bool:
+        """Tell whether the day's top list is there: it is loaded apart from the articles.
+
+        One that cannot be asked for is not waited for; a later run gets it.
+        """
+        try:
+            return bool(await self._pageviews.top_articles(self._plan.project, day, 1))
+        except UpstreamError:
+            return True
 
     async def _make(
         self, due: list[date], standing: Standing, today: date, run_id: str
     ) -> list[DayResult]:
         before = standing.incomplete
-        wanted = await self._wanted(sorted(due))
+        wanted = await self._wanted(sorted(due), standing.archived)
         asked = {
             series
             for day in due
@@ -191,7 +206,7 @@ class DailyArchiver:
             return DayResult(document.date, DayOutcome.FAILED, reason=reason)
         return await self._shelf.keep(document, run_id=run_id)
 
-    async def _wanted(self, due: Iterable[date]) -> dict[date, _Wanted]:
+    async def _wanted(self, due: Iterable[date], archived: tuple[date, ...]) -> dict[date, _Wanted]:
         """Tell for each day, oldest first, which series it wants and which lists said so."""
         selection, plan = self._plan.selection, self._plan
         named = dict.fromkeys(
@@ -200,13 +215,17 @@ class DailyArchiver:
         )
         wanted: dict[date, _Wanted] = {}
         listed: dict[str, date] = {}
+        seen: date | None = None
         for day in due:
             if not selection.top:
                 wanted[day] = _Wanted(dict(named), ())
                 continue
             titles, consulted = await self._consult(day - ONE_DAY)
-            listed = await self._listed_before(day) | listed
+            # What was archived since the last due day was looked at names articles, too.
+            since = [one for one in archived if (seen is None or one > seen) and one < day]
+            listed |= await self._listed_in(since)
             listed |= dict.fromkeys(titles, day - ONE_DAY)
+            seen = day
             oldest = day - ONE_DAY - KEPT_AFTER_LISTED
             by_list: dict[Series, date | None] = {
                 plan.series(plan.project, title): listed_on
@@ -216,9 +235,9 @@ class DailyArchiver:
             wanted[day] = _Wanted(by_list | named, (consulted,))
         return wanted
 
-    async def _listed_before(self, day: date) -> dict[str, date]:
-        """Tell the titles of earlier top lists, from the newest archive before ``day``."""
-        document = await self._shelf.newest_before(day)
+    async def _listed_in(self, days: Iterable[date]) -> dict[str, date]:
+        """Tell the titles of earlier top lists, from the newest archive of these days."""
+        document = await self._shelf.newest_of(days)
         return {
             item.article: item.listed_on
             for item in (document.items if document else ())
@@ -260,19 +279,20 @@ class DailyArchiver:
             observation = await self._pageviews.observe(series, days)
         except UpstreamError as e:
             log.bind(outcome=Outcome.FAILED, reason=e.reason).warning("series not fetched")
-            return Observed({}, reason=e.reason)
+            return Observed({}, self._today(), reason=e.reason)
         duration = round((self._clock.monotonic() - started) * 1000)
         outcome = Outcome.NO_DATA if observation.no_data else Outcome.OK
         log.bind(outcome=outcome, duration_ms=duration).info("series fetched")
-        return Observed({point.date: point for point in observation.points})
+        return Observed({point.date: point for point in observation.points}, self._today())
 
     def _note(self, results: Iterable[DayResult]) -> None:
         self.state.last_results = tuple(results)
-        failed = [one for one in self.state.last_results if one.outcome is DayOutcome.FAILED]
-        if failed:
-            self._note_failure(f"{failed[0].day}: {failed[0].reason}")
-        elif any(one.outcome is DayOutcome.WAITING for one in self.state.last_results):
-            self._warn_if_overdue()
+        open_days = [one for one in self.state.last_results if not one.is_done]
+        faults = [fault for one in open_days if (fault := _fault(one))]
+        if faults:
+            self._note_failure(faults[0])
+        elif open_days:
+            self._warn_if_overdue()  # what is missing is to come from Wikimedia
         else:
             self.state.last_success, self.state.last_error = self._clock.now(), None
 
@@ -285,3 +305,18 @@ class DailyArchiver:
         if since > OVERDUE:
             hours = round(since.total_seconds() / 3600)
             logger.bind(hours=hours).critical("no archive run has succeeded for over a day")
+
+    def _today(self) -> date:
+        return self._clock.now().date()
+
+
+def _fault(result: DayResult) -> str | None:
+    """Name what went wrong with a day; None where its data just have not come yet."""
+    if result.outcome is DayOutcome.FAILED:
+        return f"{result.day}: {result.reason}"
+    document = result.document
+    if document is None:
+        return None
+    outcomes = [item.outcome for item in document.items] + [one.outcome for one in document.lists]
+    failed = outcomes.count(Outcome.FAILED)
+    return f"{result.day}: {failed} of {len(outcomes)} fetches failed" if failed else None

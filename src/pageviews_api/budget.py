@@ -223,7 +223,8 @@ class CircuitBreaker:
     """Leaves an upstream alone that has failed: 10 times in a row, or half of 20 in 30 s.
 
     After 30 seconds one request may try; its outcome closes the circuit or keeps it open. What
-    counts is the outcome after retries. A 404 is an answer, a 429 is the gate's business.
+    counts is the outcome after retries. A 404 is an answer, a 429 is the gate's business, a 403
+    says that we are blocked, and any other 4xx is about one request only.
     """
 
     FAILURES_IN_A_ROW = 10
@@ -281,7 +282,9 @@ class CircuitBreaker:
             case UpstreamHeldBackError() | UpstreamThrottledError():
                 pass
             case UpstreamRejectedError(status=status):
-                self._failed(blocked=status == FORBIDDEN)
+                # Any other 4xx is about one request: no caller's title may stop everybody's.
+                if status == FORBIDDEN:
+                    self._failed(blocked=True)
             case UpstreamError():
                 self._failed(blocked=False)
         self._probing = False

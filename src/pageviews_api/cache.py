@@ -31,8 +31,9 @@ ENTRY_OVERHEAD = 350
 """Bytes that Python's objects around one key and value take, about (64-bit CPython 3.11)."""
 
 _FORMAT = 1
-_HEADER = struct.Struct(">Bddd")
-"""Format; moments of the fetch and until which it is fresh (monotonic); wall time of the fetch."""
+_HEADER = struct.Struct(">B?ddd")
+"""Format; whether it may be served stale; when it was fetched and until when it is fresh, by the
+monotonic clock; when it was fetched, by the wall clock."""
 
 
 class BoundedMemoryCache(SimpleMemoryCache):  # type: ignore[misc]  # aiocache carries no types
@@ -85,6 +86,8 @@ class Filled:
 
     value: bytes
     fresh_for: timedelta
+    lasting: bool = True
+    """Whether it may be served when it is no longer fresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,10 @@ class Cache:
         entry = await self._store.get(key)
         if entry is None:
             return None
-        _, fetched, fresh_until, checked_at = _HEADER.unpack_from(entry)
+        _, lasting, fetched, fresh_until, checked_at = _HEADER.unpack_from(entry)
         now = self._clock.monotonic()
+        if not lasting and now >= fresh_until:
+            return None
         return Held(
             value=entry[_HEADER.size :],
             checked_at=datetime.fromtimestamp(checked_at, UTC),
@@ -139,11 +144,14 @@ class Cache:
             fresh=now < fresh_until,
         )
 
-    async def get_or_fill(self, key: str, fill: Fill) -> Held:
+    async def get_or_fill(
+        self, key: str, fill: Fill, *, suffices: Callable[[bytes], bool] = lambda _: True
+    ) -> Held:
         """Answer with a fresh value, or a stale one where a fresh one is not to be had soon.
 
         All callers of one key share one fetch; it goes on when they leave. Who finds something
-        stale waits at most the cache's ``wait`` for it, who finds nothing waits until it ends.
+        stale that ``suffices`` waits at most the cache's ``wait`` for it; who does not, or finds
+        nothing, waits until it ends.
 
         Raises
         ------
@@ -160,7 +168,8 @@ class Cache:
         filling = self._fills.get(key) or self._start(key, fill, held=held is not None)
         if held is None:
             return await self._result(filling)
-        done, _ = await asyncio.wait({filling}, timeout=self._wait.total_seconds())
+        patience = self._wait.total_seconds() if suffices(held.value) else None
+        done, _ = await asyncio.wait({filling}, timeout=patience)
         return filling.result() if done and _succeeded(filling) else held
 
     async def aclose(self) -> None:
@@ -183,7 +192,7 @@ class Cache:
         filling = asyncio.create_task(self._run(key, fill, held=held))
         self._fills[key] = filling
         filling.add_done_callback(lambda _: self._fills.pop(key, None))
-        filling.add_done_callback(_succeeded)  # looks at the error, which nobody may wait for
+        filling.add_done_callback(_look_at)
         return filling
 
     async def _run(self, key: str, fill: Fill, *, held: bool) -> Held:
@@ -202,16 +211,22 @@ class Cache:
         now = self._clock.now().replace(microsecond=0)
         moment = self._clock.monotonic()
         fresh_for = filled.fresh_for.total_seconds() * (1 - MAX_JITTER * self._jitter())
-        header = _HEADER.pack(_FORMAT, moment, moment + fresh_for, now.timestamp())
+        header = _HEADER.pack(_FORMAT, filled.lasting, moment, moment + fresh_for, now.timestamp())
         await self._store.set(key, header + filled.value)
         return Held(filled.value, now, age=timedelta(0), fresh=True)
 
     def _remember_failure(self, key: str, error: UpstreamError) -> None:
-        until = self._clock.monotonic() + FAILURE_REMEMBERED.total_seconds()
-        self._failures[key] = until, error
+        now = self._clock.monotonic()
+        # Its causes and frames hold whole answers, which would stay in memory with it.
+        error.__cause__ = error.__context__ = error.__traceback__ = None
+        self._failures[key] = now + FAILURE_REMEMBERED.total_seconds(), error
         self._failures.move_to_end(key)
-        if len(self._failures) > MAX_FAILURES:
+        while len(self._failures) > MAX_FAILURES or self._oldest_failure_until() <= now:
             self._failures.popitem(last=False)
+
+    def _oldest_failure_until(self) -> float:
+        until, _ = next(iter(self._failures.values()))
+        return until
 
     def _remembered_failure(self, key: str) -> UpstreamError | None:
         until, error = self._failures.get(key, (0.0, None))
@@ -219,6 +234,13 @@ class Cache:
             return error
         del self._failures[key]
         return None
+
+
+def _look_at(filling: "asyncio.Task[Held]") -> None:
+    """Look at the error, which nobody may wait for; if it is no upstream's, it is our fault."""
+    error = None if filling.cancelled() else filling.exception()
+    if error is not None and not isinstance(error, UpstreamError):
+        logger.opt(exception=error).error("fetch broke")
 
 
 def _succeeded(filling: "asyncio.Task[Held]") -> bool:

@@ -26,9 +26,12 @@ from pageviews_api.schemas.selection import Selection, parse_selection
 MAX_WORKERS_WITHOUT_SHARED_BUDGET = 3
 """Each process needs one of the three requests in flight that Wikimedia allows."""
 
-_HOST_NAME = r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9a-fA-F:]+\])"
-_HOST = re.compile(_HOST_NAME)
-_ORIGIN = re.compile(rf"https?://{_HOST_NAME}(?::[0-9]{{1,5}})?")
+_HOST = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9a-fA-F:]+\]")
+# As browsers send them: in lower case, and without the port that the scheme has by default.
+_ORIGIN = re.compile(
+    r"(?:http(?!.*:80$)|https(?!.*:443$))://"
+    r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?"
+)
 _CONTACT = re.compile(r"[!-'*-~]+(?:@|://)[!-'*-~]+")  # no spaces, brackets or control characters
 
 
@@ -57,7 +60,9 @@ def _check_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
 def _check_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("is no URL such as https://wikimedia.org/api/rest_v1")
+        raise ValueError("is no URL such as https://example.org/path")
+    if parts.username or parts.password:
+        raise ValueError("holds a user name or password, which a URL would show")
     return url.rstrip("/")
 
 
@@ -304,6 +309,8 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values of an
     """
     try:
         return Settings(**overrides)
+    except UnicodeDecodeError as e:
+        raise ConfigurationError(".env is not UTF-8 text") from e
     except ValidationError as e:
         errors = e.errors(include_url=False, include_input=False)
         faults = (f"{_name(error['loc'])} {_words(error['msg'])}" for error in errors)

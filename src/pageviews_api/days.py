@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
-from pageviews_api.daterange import ONE_DAY, DateRange
+from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange
 from pageviews_api.schemas.pageviews import DayPoint, DayStatus
 
 LOAD_MARGIN = timedelta(hours=2)
@@ -81,12 +81,14 @@ class LoadCalendar:
 
     ``complete_through`` is the newest loaded day. ``holes`` are days that never came although
     later ones did. ``shown_at`` tells for recent days when the witness first showed them; a day
-    that is not in it was loaded long before.
+    that is not in it was loaded long before. ``counted_from`` is the first day that was counted
+    at all; the days before it are holes.
     """
 
     complete_through: date
     holes: frozenset[date]
     shown_at: Mapping[date, datetime] = field(default_factory=dict)
+    counted_from: date = FIRST_DAY
 
     @classmethod
     def of(cls, witness: Block, *, before: "LoadCalendar | None" = None) -> "LoadCalendar | None":
@@ -154,17 +156,23 @@ def day_points(
 
 def _point(day: date, block: Block, calendar: LoadCalendar | None) -> DayPoint:
     views = block.views.get(day)
+    status = _status(day, views, block, calendar)
+    if status is DayStatus.ZERO:
+        views = 0
+    return DayPoint(date=day, views=None if status is DayStatus.HOLE else views, status=status)
+
+
+def _status(day: date, views: int | None, block: Block, calendar: LoadCalendar | None) -> DayStatus:
+    if calendar is not None and (day < calendar.counted_from):
+        return DayStatus.HOLE
     if views is not None:
-        return DayPoint(date=day, views=views, status=DayStatus.OK if views else DayStatus.ZERO)
+        return DayStatus.OK if views else DayStatus.ZERO
     if calendar is None or (day not in block.days and day <= calendar.complete_through):
-        return _missing(day)
-    if day > calendar.complete_through:
-        return DayPoint(date=day, views=None, status=DayStatus.NOT_LOADED)
+        return DayStatus.MISSING
     if day in calendar.holes:
-        return DayPoint(date=day, views=None, status=DayStatus.HOLE)
-    if calendar.is_loaded(day, learned_at=block.learned_at):
-        return DayPoint(date=day, views=0, status=DayStatus.ZERO)
-    return DayPoint(date=day, views=None, status=DayStatus.NOT_LOADED)
+        return DayStatus.HOLE
+    loaded = calendar.has(day) and calendar.is_loaded(day, learned_at=block.learned_at)
+    return DayStatus.ZERO if loaded else DayStatus.NOT_LOADED
 
 
 def _missing(day: date) -> DayPoint:

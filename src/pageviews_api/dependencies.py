@@ -1,5 +1,6 @@
 """What handlers ask for, and how it comes out of a request."""
 
+from collections import Counter
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
@@ -31,8 +32,8 @@ ResourcesDep = Annotated[Resources, Depends(_resources)]
 
 async def _no_repeats(request: Request) -> None:
     """Refuse a parameter given twice: no one of its values is the one that was meant."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    names = Counter(name for name, _ in request.query_params.multi_items())
+    repeated = sorted(name for name, count in names.items() if count > 1)
     if repeated:
         raise InvalidParameterError(
             *(FieldError(("query", name), "is given more than once") for name in repeated)

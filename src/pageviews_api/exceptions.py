@@ -9,6 +9,7 @@
     │   │   └── InvalidDateRangeError
     │   ├── TooManyRequestsError            this client has used up its share
     │   ├── ContentTooLargeError            the request carries a body that is not expected
+    │   ├── QueryTooLongError               no meaningful query is as long
     │   ├── UnknownHostError                the Host header names another site
     │   ├── UnknownProblemError             no problem has this slug
     │   ├── UnknownProjectError             Wikimedia has never counted a view of it
@@ -84,6 +85,10 @@ class TooManyRequestsError(CallerError):
 
 class ContentTooLargeError(CallerError):
     """The request carries a body that is not expected here."""
+
+
+class QueryTooLongError(CallerError):
+    """The query part of the URL is longer than any meaningful one."""
 
 
 class UnknownHostError(CallerError):

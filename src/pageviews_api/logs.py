@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
 _SPEAKERS = ("uvicorn", "uvicorn.error", "httpx", "asgi_correlation_id")
 
+_TALKATIVE = (
+    "aioboto3",
+    "aiobotocore",
+    "aiohttp",
+    "asgi_correlation_id",
+    "boto3",
+    "botocore",
+    "httpcore",
+)
+"""Libraries of which only warnings are logged, at whatever level: what they say at debug holds the
+headers that they sign, session tokens among them."""
+
 _SILENT = "uvicorn.access"
 """Uvicorn's line for each request; ours says more (``middleware.LogMiddleware``)."""
 
@@ -41,9 +53,9 @@ def set_up_logs(level: str, log_format: str | None, *, stream: TextIO | None = N
         logging.getLogger(name).propagate = True
     logging.getLogger(_SILENT).handlers.clear()
     logging.getLogger(_SILENT).propagate = False
-    quiet = logging.DEBUG if level == "debug" else logging.WARNING
-    for name in ("httpx", "httpcore", "botocore", "aiobotocore", "boto3", "asgi_correlation_id"):
-        logging.getLogger(name).setLevel(quiet)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
 
 
 class _ToLoguru(logging.Handler):

@@ -25,9 +25,9 @@ from pageviews_api.middleware import (
     HostMiddleware,
     LogMiddleware,
     LosslessPathMiddleware,
-    NoBodyMiddleware,
     RateLimitMiddleware,
     SecurityHeadersMiddleware,
+    SizeMiddleware,
     is_request_id,
 )
 from pageviews_api.resources import Resources, open_resources
@@ -160,7 +160,7 @@ def _middleware(settings: Settings, clock: Clock) -> list[Middleware]:
             proxy_hops=settings.proxy_hops,
             clock=clock,
         ),
-        Middleware(NoBodyMiddleware),
+        Middleware(SizeMiddleware),
         Middleware(HeadMiddleware),
         Middleware(LosslessPathMiddleware),
     ]

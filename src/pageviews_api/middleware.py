@@ -1,7 +1,7 @@
 """What happens to every request before and after its route, as plain ASGI.
 
 From the outside in: request id, log line, CORS, security headers, catch-all, host, rate limit,
-no body, HEAD, path. The catch-all stands inside CORS: a browser shows a 500 without CORS headers
+size, HEAD, path. The catch-all stands inside CORS: a browser shows a 500 without CORS headers
 as a network error.
 """
 
@@ -17,7 +17,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pageviews_api.clock import Clock
-from pageviews_api.exceptions import ContentTooLargeError, TooManyRequestsError, UnknownHostError
+from pageviews_api.exceptions import (
+    ContentTooLargeError,
+    QueryTooLongError,
+    TooManyRequestsError,
+    UnknownHostError,
+)
 
 PROBES = frozenset({"/healthz", "/readyz"})
 """Paths that the platform asks for: not logged, not limited."""
@@ -27,11 +32,14 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
+MAX_QUERY_BYTES = 2_000
+"""More than any meaningful query; a longer one would only cost time to refuse name by name."""
+
 MAX_CLIENTS = 10_000
 """Clients whose requests are counted; beyond, the longest silent one is forgotten."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_HOST = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 
 
 def is_request_id(text: str) -> bool:
@@ -176,8 +184,8 @@ def client_address(scope: Scope, *, proxy_hops: int) -> str:
     return addresses[-proxy_hops][:64] if len(addresses) >= proxy_hops else str(peer)
 
 
-class NoBodyMiddleware:
-    """Refuses requests that carry a body: no route expects one."""
+class SizeMiddleware:
+    """Refuses requests that carry a body, which no route expects, or a query that none needs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -185,6 +193,8 @@ class NoBodyMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
+            if len(scope["query_string"]) > MAX_QUERY_BYTES:
+                raise QueryTooLongError(f"The query is longer than {MAX_QUERY_BYTES} bytes.")
             if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":
                 raise ContentTooLargeError("No body is expected here.")
         await self.app(scope, receive, send)

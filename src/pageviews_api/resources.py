@@ -82,11 +82,11 @@ class Resources:
         """Name what is wrong with the job, in words that tell nothing of the store."""
         if self.settings.render and self.settings.archive_bucket is None:
             return "no bucket is set: archives are lost when this instance ends"
-        if not self.archive_task.state.running:
+        if not self.archive_task.is_running:
             return "the archive task does not run"
         if self.archive_task.state.last_error:
             return f"the last run failed ({self.archive_task.state.last_error})"
-        return "the last run failed" if self.archiver.state.last_error else None
+        return "the last run did not get all it wanted" if self.archiver.state.last_error else None
 
     async def _store_fault(self) -> str | None:
         try:
@@ -190,6 +190,7 @@ def _policy(settings: Settings, notice: str | None) -> AnswerPolicy:
     return AnswerPolicy(
         freshness=settings.freshness,
         stale_limit=timedelta(seconds=settings.cache_stale_limit),
+        deadline=timedelta(seconds=settings.aqs_timeout),
         notice=notice,
     )
 

@@ -18,7 +18,6 @@ LONGEST_NAP = 60.0
 class TaskState:
     """What is to be said of the task from outside."""
 
-    running: bool = False
     failures_in_a_row: int = 0
     last_error: str | None = None
 
@@ -55,7 +54,11 @@ class ScheduledTask:
     def start(self) -> None:
         """Begin, in the running event loop."""
         self._task = asyncio.create_task(self._run(), name=self._name)
-        self.state.running = True
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the task is alive."""
+        return self._task is not None and not self._task.done()
 
     async def stop(self, *, within: float) -> None:
         """End: what the job has in hand may take so many seconds more."""
@@ -63,12 +66,11 @@ class ScheduledTask:
             return
         self._task.cancel()
         await asyncio.wait({self._task}, timeout=within)
-        self.state.running = False
 
     async def _run(self) -> None:
         while True:
             wish = await self._run_job()
-            await self._sleep_until(self._next_run(wish))
+            await self._sleep_until(self._next_run(wish), at_most=wish or CATCH_UP_EVERY)
 
     async def _run_job(self) -> timedelta | None:
         try:
@@ -87,9 +89,13 @@ class ScheduledTask:
         soon = now + min(wish or CATCH_UP_EVERY, CATCH_UP_EVERY)
         return min(soon, next(CronSim(self._schedule, now)))
 
-    async def _sleep_until(self, moment: datetime) -> None:
-        while (left := (moment - self._now()).total_seconds()) > 0:
-            await self._sleep(min(left, LONGEST_NAP))
+    async def _sleep_until(self, moment: datetime, *, at_most: timedelta) -> None:
+        """Sleep in naps: a clock set forward is noticed soon, one set back holds nothing up."""
+        naps = at_most.total_seconds()
+        while naps > 0 and (left := (moment - self._now()).total_seconds()) > 0:
+            nap = min(left, naps, LONGEST_NAP)
+            await self._sleep(nap)
+            naps -= nap
 
 
 def fired_today(schedule: str, now: datetime) -> bool:

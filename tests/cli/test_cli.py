@@ -20,6 +20,7 @@ from tests.support import aqs_faults
 from tests.support.clock import FakeClock
 from tests.support.fake_aqs import FakeAqs
 from tests.support.processes import DEAD, environment, run, serving
+from tests.support.serving import serve
 
 
 async def test_serve__answers_on_its_port() -> None:
@@ -279,3 +280,17 @@ def test_help__of_every_command() -> None:
         assert name in shown.stdout
         assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0
     assert CliRunner().invoke(app, ["--version"]).stdout == f"{__version__}\n"
+
+
+async def test_archive_run__store_cannot_be_written() -> None:
+    """A run whose archive could not be stored has failed, however complete it is."""
+    aqs = FakeAqs()
+    today = datetime.now(UTC).date()
+    views = {today - timedelta(days=back): 5 for back in range(1, 60)}
+    for project, title in (("en.wikipedia", "Main_Page"), ("fr.wikipedia", "Strasbourg")):
+        aqs.set_views(project, title, "all-access", "user", views)
+    async with serve(aqs) as url:
+        env = environment(url, ARCHIVE_DIR="/proc/nothing/here")
+        code, out, _ = await run("archive", "run", "--date", str(today), env=env)
+    assert code == 1
+    assert "failed" in out

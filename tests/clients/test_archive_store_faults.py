@@ -561,3 +561,32 @@ async def test_folder__nothing_left_behind(tmp_path: Path) -> None:
             f"2026-11-22.json.{sha256(b'second')}.meta",
         ]
     )
+
+
+def test_folder__process_ends_though_a_file_hangs(tmp_path: Path) -> None:
+    """A file call that never returns does not keep the process alive (row F11)."""
+    os.mkfifo(tmp_path / "2026-01-01.json")
+    program = f"""
+        import asyncio
+        from datetime import date
+        from pathlib import Path
+        from pageviews_api.clients.archive_store_folder import FolderArchiveStore
+        from pageviews_api.exceptions import ArchiveUnavailableError
+
+        async def main():
+            try:
+                store = FolderArchiveStore(Path({str(tmp_path)!r}), timeout=0.2)
+                await store.read(date(2026, 1, 1))
+            except ArchiveUnavailableError:
+                print("in time")
+
+        asyncio.run(main())
+    """
+    ended = subprocess.run(  # noqa: S603  # our own program
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=20,
+    )
+    assert ended.stdout == "in time\n"

@@ -452,7 +452,7 @@ async def test_get_article__any_query(service: Service, name: bytes, value: byte
 
 async def test_get_article__long_names_of_parameters(service: Service) -> None:
     """The name of an unknown parameter is repeated in part only."""
-    response = await service.client.get(f"{STRASBOURG}?{'x' * 60_000}=1")
+    response = await service.client.get(f"{STRASBOURG}?{'x' * 1_900}=1")
     assert problem_fields(response) == ["x" * 64]
     assert len(response.content) < 1000
 
@@ -489,10 +489,13 @@ async def test_get_article__long_values(service: Service) -> None:
     """The longest text that a server lets in is refused about as fast as one byte (row C9)."""
     started = time.perf_counter()
     for unit in ("1", "-", "a.", "latest-", "2026-11-0", "%20"):
-        text = unit * (60_000 // len(unit))
+        text = unit * (1_900 // len(unit))
         for name in ("start", "end", "range", "access", "agent", "granularity", "other"):
             response = await service.client.get(f"{STRASBOURG}?{name}={text}")
             assert name in problem_fields(response)
+            response = await service.client.get(f"{STRASBOURG}?{name}={text * 30}")
+            assert response.status_code == 414
+        text *= 30
         for path in (f"/api/v1/articles/{text}/X", f"/api/v1/articles/fr.wikipedia/{text}"):
             assert len(problem_fields(await service.client.get(path))) == 1
     # All together take about 0.5 s; one quadratic pattern alone would take far longer than 10.
@@ -550,7 +553,7 @@ async def test_get_article__never_viewed(service: Service) -> None:
     assert response.headers["cache-control"] == "public, max-age=60"
     problem = response.json()
     assert problem["type"] == "/problems/article-never-viewed"
-    assert "There is 'Strasbourg'" in problem["detail"]
+    assert 'There is "Strasbourg"' in problem["detail"]
 
 
 async def test_get_article__unknown_project(service: Service) -> None:

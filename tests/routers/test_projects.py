@@ -1,5 +1,7 @@
 """Projects' totals, through the front door; ``test_articles`` asks what they share."""
 
+from datetime import timedelta
+
 from tests.conftest import YESTERDAY, Service
 from tests.support import aqs_faults
 
@@ -17,7 +19,22 @@ async def test_get_project__latest_days(service: Service) -> None:
     assert answer["summary"]["total"] == sum(item["views"] for item in answer["items"])
     await service.client.get("/api/v1/projects/fr.wikipedia?range=latest-90")
     assert service.aqs.count(lambda path: "/aggregate/fr.wikipedia/all-access/user/" in path) == 1
-    assert service.aqs.count() == 1
+    assert service.aqs.count(lambda path: "/all-access/all-agents/" in path) == 1
+    assert service.aqs.count() == 2  # the sum over all agents tells which days are loaded
+
+
+async def test_get_project__part_without_views(service: Service) -> None:
+    """A part of a project that nobody used has true zeros, not days lost at Wikimedia."""
+    old = {YESTERDAY - timedelta(days=40): 3, YESTERDAY - timedelta(days=45): 2}
+    service.aqs.set_views("fr.wikipedia", None, "mobile-app", "user", old)
+    response = await service.client.get(
+        "/api/v1/projects/fr.wikipedia?access=mobile-app&range=latest-10"
+    )
+
+    answer = response.json()
+    assert answer["end"] == answer["complete_through"] == "2026-11-21"
+    statuses = [item["status"] for item in answer["items"]]
+    assert statuses == ["zero"] * 7 + ["not_loaded"] * 3  # of these we cannot be sure yet
 
 
 async def test_get_project__all_projects(service: Service) -> None:
@@ -53,7 +70,8 @@ async def test_get_project__throttled(service: Service) -> None:
 async def test_get_project__hole(service: Service) -> None:
     """A day that a project's total lacks although later ones are there was lost."""
     total = dict.fromkeys((YESTERDAY.replace(day=18), YESTERDAY.replace(day=20)), 1)
-    service.aqs.set_views("de.wikipedia", None, "all-access", "user", total)
+    for agent in ("user", "all-agents"):
+        service.aqs.set_views("de.wikipedia", None, "all-access", agent, total)
     response = await service.client.get("/api/v1/projects/de.wikipedia?range=latest-3")
 
     statuses = {item["date"]: item["status"] for item in response.json()["items"]}

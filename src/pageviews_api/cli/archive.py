@@ -51,7 +51,7 @@ def run(
     except PageviewsApiError as e:
         fail(str(e))
     typer.echo(summary(results))
-    if not all(result.document and result.document.complete for result in results):
+    if not all(result.is_done for result in results):
         raise typer.Exit(1)
 
 

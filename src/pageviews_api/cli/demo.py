@@ -54,9 +54,10 @@ def demo(
     """Run everything on this machine with a bundled sample: no account, no key, no network."""
     set_up_logs("warning", None)
     try:
+        ARCHIVE_DIR.mkdir(parents=True, exist_ok=True)
         with _listening(port) as listener, _sample_aqs() as aqs_base_url:
             asyncio.run(_run(listener, aqs_base_url, once=once))
-    except (OSError, TimeoutError) as e:
+    except (OSError, OverflowError, TimeoutError, SystemExit) as e:
         fail(f"the demo could not start: {e}")
     except KeyboardInterrupt:
         typer.echo("\nThe demo has ended.")
@@ -100,6 +101,7 @@ def _settings(aqs_base_url: str) -> Settings:
             "default_project": "en.wikipedia",
             "default_access": Access.ALL_ACCESS,
             "default_agent": Agent.ALL_AGENTS,
+            "allowed_origins": ("*",),  # any page may try it: it is a sample, on this machine
             "archive_dir": ARCHIVE_DIR,
             "archive_articles": "|".join(articles),
         }

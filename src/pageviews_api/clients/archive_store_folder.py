@@ -5,9 +5,11 @@ import errno
 import fcntl
 import json
 import os
+import queue
 import secrets
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -42,6 +44,36 @@ _REFUSALS: Final = {
 """What will not pass by itself. All else (disk full, input or output error) may."""
 
 
+class _Worker:
+    """Does work in one thread of its own, in turn. The thread never keeps the process alive."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do it, and give what it returns or raises; what nobody waits for is not begun."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="archive-folder", daemon=True)
+            self._thread.start()
+        outcome: Future[T] = Future()
+
+        def job() -> None:
+            if not outcome.set_running_or_notify_cancel():
+                return
+            try:
+                outcome.set_result(work())
+            except BaseException as e:  # noqa: BLE001  # it is raised where it is waited for
+                outcome.set_exception(e)
+
+        self._queue.put(job)
+        return await asyncio.wrap_future(outcome)
+
+    def _serve(self) -> None:
+        while True:
+            self._queue.get()()
+
+
 class FolderArchiveStore:
     """Archives as files ``YYYY-MM-DD.json`` of one folder. See ``ArchiveStore``.
 
@@ -57,7 +89,7 @@ class FolderArchiveStore:
     def __init__(self, folder: Path, *, timeout: float = 20.0) -> None:
         self._folder = folder.absolute()
         self._timeout = timeout
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive-folder")
+        self._worker = _Worker()
 
     @property
     def location(self) -> str:
@@ -106,7 +138,7 @@ class FolderArchiveStore:
         """Do file work off the loop, for a bounded time, and turn its errors into ours."""
         try:
             async with asyncio.timeout(self._timeout):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+                return await self._worker.run(work)
         except OSError as e:  # a TimeoutError is one, without a number
             reason = f"{self.location}: {what}: {e.strerror or type(e).__name__}"
             if e.errno in _REFUSALS:

@@ -6,7 +6,7 @@ of the same block, the recent one (``AQS_SPAN_DAYS``) or the whole history (docs
 
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from pydantic import TypeAdapter
@@ -30,6 +30,9 @@ WITNESS_FRESH = timedelta(minutes=15)
 
 SPARE = timedelta(days=7)
 """Days that the recent stretch has to spare, for ranges that move back with the calendar."""
+
+AUTOMATED_FROM = date(2020, 4, 1)
+"""Since when suspected bots are counted apart (wikimedia/restbase, change of 2020-04-29)."""
 
 _rows = TypeAdapter(tuple[TopRow, ...])
 
@@ -93,21 +96,24 @@ class KnownDays:
         self._witness = witness
         self._freshness = freshness
         self._span_days = span_days
-        self._last_calendar: LoadCalendar | None = None
+        self._last_calendars: dict[Series, LoadCalendar] = {}
         self._projects = {witness.project}
 
     def is_recent(self, day: date) -> bool:
         """Tell whether the recent stretch surely covers the day."""
         return day >= self._recent().start + SPARE
 
-    async def recent(self, series: Series) -> Known:
-        """Tell the recent days of a series."""
-        return await self._stretch(_recent_key(series), series, self._recent())
+    async def recent(self, series: Series, *, until: date | None = None) -> Known:
+        """Tell the recent days of a series.
 
-    async def history(self, series: Series) -> Known:
-        """Tell all days of a series."""
+        What is held and stale serves at once where it covers the days up to ``until``.
+        """
+        return await self._stretch(_recent_key(series), series, self._recent(), until)
+
+    async def history(self, series: Series, *, until: date | None = None) -> Known:
+        """Tell all days of a series. See ``recent``."""
         days = DateRange(FIRST_DAY, self._today())
-        return await self._stretch(_history_key(series), series, days)
+        return await self._stretch(_history_key(series), series, days, until)
 
     async def holds_views(self, series: Series) -> bool:
         """Tell whether views of a series are held; AQS is not asked."""
@@ -117,20 +123,34 @@ class KnownDays:
     async def has_project(self, project: str) -> bool:
         """Tell whether AQS has ever told a number of a project."""
         if project not in self._projects:
-            await self.history(Series(project, Access.ALL_ACCESS, Agent.ALL_AGENTS))
+            await self.history(_total(project))
         return project in self._projects
 
-    async def calendar(self, *, since: date | None = None) -> KnownCalendar:
-        """Tell which days are loaded, as the witness shows; with holes from ``since`` on."""
-        known = await self.recent(self._witness)
+    async def has_totals(self, project: str) -> bool:
+        """Tell whether AQS has totals of a project."""
+        return bool((await self.history(_total(project))).block.views)
+
+    async def calendar(self) -> KnownCalendar:
+        """Tell which days of articles are loaded, as the witness shows."""
+        return await self.calendar_of(self._witness)
+
+    async def calendar_of(self, series: Series, *, since: date | None = None) -> KnownCalendar:
+        """Tell which days are loaded for a series; with its holes from ``since`` on.
+
+        For articles the witness tells, for a project's totals the sum over its access and agents.
+        """
+        witness = self._witness if series.article is not None else _total(series.project)
+        known = await self.recent(witness)
         if not known.block.views:
-            known = await self.history(self._witness)
-        calendar = LoadCalendar.of(known.block, before=self._last_calendar)
+            known = await self.history(witness)
+        calendar = LoadCalendar.of(known.block, before=self._last_calendars.get(witness))
         if calendar is None:
-            raise UpstreamUnreachableError(UPSTREAM, "has no views of the witness")
-        self._last_calendar = calendar
+            raise UpstreamUnreachableError(UPSTREAM, "has no views that tell which days it has")
+        self._last_calendars[witness] = calendar
         if since is not None and not self.is_recent(since):
-            calendar = calendar.with_history((await self.history(self._witness)).block)
+            calendar = calendar.with_history((await self.history(witness)).block)
+        if series.agent is Agent.AUTOMATED:
+            calendar = replace(calendar, counted_from=AUTOMATED_FROM)
         return KnownCalendar(calendar, known.held)
 
     async def top(self, project: str, access: Access, period: date | Month) -> KnownTop:
@@ -140,22 +160,22 @@ class KnownDays:
             rows = await self._aqs.top(project, access, period, priority=priority)
             if rows:
                 self._projects.add(project)
-            return Filled(zlib.compress(_rows.dump_json(rows)), self._fresh_for(bool(rows)))
+            return self._filled(zlib.compress(_rows.dump_json(rows)), found=bool(rows))
 
         held = await self._cache.get_or_fill(f"top/{project}/{access}/{period}", _urgent(fetch))
         return KnownTop(_rows.validate_json(zlib.decompress(held.value)), held)
 
     async def observe(self, series: Series, days: DateRange) -> Observation:
         """Ask AQS for these very days anew, for the archive: after everybody else."""
-        calendar = (await self.calendar(since=days.start)).calendar
+        calendar = (await self.calendar_of(series, since=days.start)).calendar
         answer = await self._aqs.daily_views(series, days, priority=Priority.ARCHIVE)
         block = Block(days, answer.views, self._clock.now() - answer.age)
-        if series.article is None:
-            calendar = LoadCalendar.of(block) or calendar
         points = day_points(days, block, calendar)
         return Observation(tuple(points), no_data=not answer.views)
 
-    async def _stretch(self, key: str, series: Series, days: DateRange) -> Known:
+    async def _stretch(
+        self, key: str, series: Series, days: DateRange, until: date | None
+    ) -> Known:
         async def fetch(priority: Priority) -> Filled:
             answer = await self._aqs.daily_views(series, days, priority=priority)
             block = Block(days, answer.views, self._clock.now() - answer.age)
@@ -163,13 +183,19 @@ class KnownDays:
                 self._projects.add(series.project)
             if key == _recent_key(self._witness):
                 return Filled(block.encode(), self._witness_fresh_for(block))
-            return Filled(block.encode(), self._fresh_for(bool(answer.views)))
+            return self._filled(block.encode(), found=bool(answer.views))
 
-        held = await self._cache.get_or_fill(key, _urgent(fetch))
+        def suffices(value: bytes) -> bool:
+            return until is None or Block.decode(value).days.end >= until
+
+        held = await self._cache.get_or_fill(key, _urgent(fetch), suffices=suffices)
         return Known(Block.decode(held.value), held)
 
-    def _fresh_for(self, found: bool) -> timedelta:  # noqa: FBT001  # the question is its name
-        return self._freshness if found else min(self._freshness, NOT_FOUND_FRESH)
+    def _filled(self, value: bytes, *, found: bool) -> Filled:
+        """Give an answer its time. A 404 is not believed any longer, even when AQS is down."""
+        if found:
+            return Filled(value, self._freshness)
+        return Filled(value, min(self._freshness, NOT_FOUND_FRESH), lasting=False)
 
     def _witness_fresh_for(self, block: Block) -> timedelta:
         now = self._clock.now()
@@ -189,6 +215,10 @@ class KnownDays:
 def _urgent(fetch: Callable[[Priority], Awaitable[Filled]]) -> Callable[[bool], Awaitable[Filled]]:
     """Let a fetch for which callers wait go before one that renews what is held."""
     return lambda held: fetch(Priority.REFRESH if held else Priority.CALLER)
+
+
+def _total(project: str) -> Series:
+    return Series(project, Access.ALL_ACCESS, Agent.ALL_AGENTS)
 
 
 def _recent_key(series: Series) -> str:

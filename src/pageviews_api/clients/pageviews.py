@@ -1,7 +1,8 @@
 """Wikipedia's pageviews as routers and archive ask for them: answers made of what is known."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from pageviews_api.exceptions import (
     TopListNotFoundError,
     UnknownProjectError,
     UpstreamError,
+    UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
 from pageviews_api.schemas.names import is_article
@@ -53,11 +55,13 @@ class AnswerPolicy:
     """What an answer may be made of, and what it says.
 
     ``freshness``: how long after a check an answer is fresh. ``stale_limit``: how long after it
-    the newest days are told at all. ``notice``: what every answer says beside its numbers.
+    the newest days are told at all. ``deadline``: how long a caller waits at the most.
+    ``notice``: what every answer says beside its numbers.
     """
 
     freshness: timedelta
     stale_limit: timedelta
+    deadline: timedelta
     notice: str | None = None
 
 
@@ -83,17 +87,20 @@ class PageviewsClient:
         """
         series = query.series
         assert series.article is not None
-        known, calendar = await asyncio.gather(self._stretch(query), self._calendar_or_none(query))
-        if not known.block.views:
-            await self._make_sure_of(series.project)
-            raise ArticleNeverViewedError(await self._never_viewed(series))
+        async with self._in_time():
+            known, calendar = await asyncio.gather(
+                self._stretch(query), self._calendar_or_none(query)
+            )
+            if not known.block.views:
+                await self._make_sure_of(series.project)
+                raise ArticleNeverViewedError(await self._never_viewed(series))
         answer = self._answer(query, known, calendar)
         return ArticleSeries(**answer, article=series.article)
 
     async def project(self, query: SeriesQuery) -> ProjectSeries:
         """Tell the views of all pages of a project in the days asked for.
 
-        Its own total is the witness for which of its days are loaded.
+        The sum over its access and agents is the witness for which of its days are loaded.
 
         Raises
         ------
@@ -102,13 +109,14 @@ class PageviewsClient:
         UpstreamError
             No asked day can be told now.
         """
-        known = await self._stretch(query)
-        calendar = LoadCalendar.of(known.block)
-        if calendar is None:
-            raise UnknownProjectError(
-                f"Wikimedia's API has no totals for {query.series.project!r}."
+        project = query.series.project
+        async with self._in_time():
+            known, calendar = await asyncio.gather(
+                self._stretch(query), self._calendar_or_none(query)
             )
-        answer = self._answer(query, known, KnownCalendar(calendar, known.held))
+            if not known.block.views and not await self._known.has_totals(project):
+                raise UnknownProjectError(f"Wikimedia's API has no totals for {project}.")
+        answer = self._answer(query, known, calendar)
         return ProjectSeries(**answer)
 
     async def top(self, query: TopQuery) -> TopArticles:
@@ -123,11 +131,19 @@ class PageviewsClient:
         UpstreamError
             It cannot be told now.
         """
-        for period in [query.period] if query.period else self._newest_days():
-            top = await self._known.top(query.project, query.access, period)
-            if top.rows:
-                return self._top_answer(query, period, top)
-        await self._make_sure_of(query.project)
+        failure: UpstreamError | None = None
+        async with self._in_time():
+            for period in [query.period] if query.period else self._newest_days():
+                try:
+                    top = await self._known.top(query.project, query.access, period)
+                except UpstreamError as e:
+                    failure = failure or e
+                    continue
+                if top.rows:
+                    return self._top_answer(query, period, top, certain=failure is None)
+            if failure is not None:
+                raise failure
+            await self._make_sure_of(query.project)
         asked = query.period or f"the last {TOP_LOOK_BACK} days"
         raise TopListNotFoundError(
             f"Wikimedia has no top list of {query.project} ({query.access}) for {asked}."
@@ -168,19 +184,39 @@ class PageviewsClient:
 
     async def _stretch(self, query: SeriesQuery) -> Known:
         """Find what covers the range; where that is without views, all there ever was."""
+        until = self._until(query.days)
         if self._is_recent(query):
-            known = await self._known.recent(query.series)
-            if known.block.views:
-                return known
-        return await self._known.history(query.series)
+            try:
+                known = await self._known.recent(query.series, until=until)
+            except UpstreamError:
+                if not await self._known.holds_views(query.series):
+                    raise
+            else:
+                if known.block.views:
+                    return known
+        return await self._known.history(query.series, until=until)
+
+    def _until(self, days: DateRange | NamedRange) -> date:
+        """Tell the newest asked day that can be loaded at all."""
+        newest = yesterday(self._today())
+        return min(days.end, newest) if isinstance(days, DateRange) else newest
 
     async def _calendar_or_none(self, query: SeriesQuery) -> KnownCalendar | None:
         """Without the witness we still can tell what AQS said of the article itself."""
         asked = self._resolve(query.days, None)
         try:
-            return await self._known.calendar(since=asked.start if asked else None)
+            return await self._known.calendar_of(query.series, since=asked.start if asked else None)
         except UpstreamError:
             return None
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Let a caller wait no longer than agreed, in however many steps; fetches go on."""
+        try:
+            async with asyncio.timeout(self._policy.deadline.total_seconds()):
+                yield
+        except TimeoutError as e:
+            raise UpstreamTimeoutError(UPSTREAM, "gave no complete answer in time") from e
 
     def _is_recent(self, query: SeriesQuery) -> bool:
         asked = self._resolve(query.days, None)
@@ -194,22 +230,22 @@ class PageviewsClient:
 
     async def _make_sure_of(self, project: str) -> None:
         if not await self._known.has_project(project):
-            raise UnknownProjectError(f"Wikimedia has never counted a view of {project!r}.")
+            raise UnknownProjectError(f"Wikimedia has never counted a view of {project}.")
 
     async def _never_viewed(self, series: Series) -> str:
         """Say so, and offer the capitalised title where we hold it: titles are case-sensitive."""
         title = series.article or ""
-        detail = f"Wikimedia has never counted a view of {title!r} in {series.project}."
+        detail = f'Wikimedia has never counted a view of "{title}" in {series.project}.'
         other = replace(series, article=title[:1].upper() + title[1:])
         if other != series and await self._known.holds_views(other):
-            detail += f" There is {other.article!r}: upper and lower case count."
+            detail += f' There is "{other.article}": upper and lower case count.'
         return detail
 
     def _answer(
         self, query: SeriesQuery, known: Known, calendar: KnownCalendar | None
     ) -> dict[str, Any]:
         block, loaded = known.block, calendar.calendar if calendar else None
-        through = loaded.complete_through if loaded else block.newest
+        through = loaded.complete_through if loaded else None
         asked = self._resolve(query.days, through)
         missing_from = self._missing_from(known)
         points = day_points(asked, block, loaded, missing_from=missing_from) if asked else []
@@ -232,7 +268,9 @@ class PageviewsClient:
             **self._freshness(held, certain=calendar is not None),
         }
 
-    def _top_answer(self, query: TopQuery, period: date | Month, top: KnownTop) -> TopArticles:
+    def _top_answer(
+        self, query: TopQuery, period: date | Month, top: KnownTop, *, certain: bool
+    ) -> TopArticles:
         return TopArticles(
             project=query.project,
             access=query.access,
@@ -240,7 +278,7 @@ class PageviewsClient:
             date=None if isinstance(period, Month) else period,
             month=str(period) if isinstance(period, Month) else None,
             items=[RankedArticle(**row.model_dump()) for row in top.rows],
-            **self._freshness([top.held], certain=True),
+            **self._freshness([top.held], certain=certain),
         )
 
     def _freshness(self, held: Sequence[Held], *, certain: bool) -> dict[str, Any]:

@@ -29,7 +29,6 @@ class Condition(StrEnum):
 
     OK = "ok"
     DEGRADED = "degraded"
-    UNAVAILABLE = "unavailable"
     OFF = "off"
 
 

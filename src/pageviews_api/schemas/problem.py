@@ -136,6 +136,13 @@ _PROBLEMS = (
         remedy="Send no body; parameters belong in the URL.",
     ),
     ProblemType(
+        slug="uri-too-long",
+        title="URI too long",
+        status=414,
+        meaning="The query part of the URL is longer than any meaningful one.",
+        remedy="Send only the parameters that the URL has, each once.",
+    ),
+    ProblemType(
         slug="too-many-requests",
         title="Too many requests",
         status=429,
@@ -276,6 +283,7 @@ UPSTREAM_PROBLEMS = (
     "invalid-request",
     "too-many-requests",
     "unknown-host",
+    "uri-too-long",
     "upstream-failed",
     "upstream-invalid",
     "upstream-rejected",

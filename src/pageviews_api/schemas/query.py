@@ -101,10 +101,12 @@ MonthStart = Annotated[
 ]
 
 AskedAccess = Annotated[
-    Access | None, Field(description="How the page was reached. Default: `all-access`.")
+    Access | None,
+    Field(description="How the page was reached. Default: as the operator set it; `all-access`."),
 ]
 AskedAgent = Annotated[
-    Agent | None, Field(description="Who looked. Default: `user`, which is people.")
+    Agent | None,
+    Field(description="Who looked. Default: as the operator set it; `user`, which is people."),
 ]
 
 

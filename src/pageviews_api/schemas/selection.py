@@ -39,28 +39,36 @@ def parse_selection(text: str) -> Selection:
     Raises
     ------
     ValueError
-        An entry is none of these; the message shows it.
+        An entry is none of these. The message tells which one by its number, and not what it
+        says: a list in the wrong place may hold secrets.
     """
     articles: dict[tuple[str, str], None] = {}
     totals: dict[str, None] = {}
     top = 0
-    for entry in filter(None, map(str.strip, _ENTRY_END.split(text))):
+    entries = filter(None, map(str.strip, _ENTRY_END.split(text)))
+    for number, entry in enumerate(entries, start=1):
         if entry.startswith("#"):
             continue
         if match := _TOP.fullmatch(entry):
             top = max(top, int(match[1]))
         elif entry.endswith(":*") and "/" not in entry:
-            totals[_read(_project, entry.removesuffix(":*"), entry)] = None
+            totals[_read(_project, entry.removesuffix(":*"), number, "project")] = None
         else:
             project, _, article = entry.partition("/")
-            name = _read(_article_project, project, entry), _read(_article, article, entry)
+            name = (
+                _read(_article_project, project, number, "project"),
+                _read(_article, article, number, "article"),
+            )
             articles[name] = None
     return Selection(tuple(articles), tuple(totals), top)
 
 
-def _read(adapter: TypeAdapter[str], text: str, entry: str) -> str:
+def _read(adapter: TypeAdapter[str], text: str, number: int, part: str) -> str:
     try:
         return adapter.validate_python(text)
     except ValidationError as e:
         reason = e.errors(include_url=False)[0]["msg"]
-        raise ValueError(f"holds {entry!r}, where {text!r} {reason}") from None
+        raise ValueError(
+            f"cannot be read: entry {number} is neither project/article, project:* nor top:N "
+            f"(1 to 1000); its {part} {reason}"
+        ) from None
