@@ -13,7 +13,7 @@ import uvicorn
 
 from pageviews_api import __version__
 from pageviews_api.cli import archive, demo
-from pageviews_api.cli.session import USAGE, fail, settings_or_exit
+from pageviews_api.cli.session import USAGE, check_folder, fail, settings_or_exit
 from pageviews_api.exceptions import InvalidParameterError, PageviewsApiError
 
 GRACEFUL_SHUTDOWN = 5
@@ -52,6 +52,7 @@ def _main(
 def serve() -> None:
     """Run the service, as the environment says."""
     settings = settings_or_exit()
+    check_folder(settings)
     try:
         uvicorn.run(
             "pageviews_api.main:app_from_environment",
@@ -103,6 +104,7 @@ def get(
 def check_config() -> None:
     """Say whether the settings allow a start; show none that is secret."""
     settings = settings_or_exit()
+    check_folder(settings)
     typer.echo(json.dumps(settings.model_dump(mode="json"), indent=2))
 
 

@@ -1,13 +1,20 @@
 """What commands have in common: settings, logs, how they fail."""
 
+import asyncio
 from typing import NoReturn
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.config import Settings, load_settings
 from pageviews_api.daterange import NamedRange
-from pageviews_api.exceptions import ConfigurationError, FieldError, InvalidParameterError
+from pageviews_api.exceptions import (
+    ArchiveError,
+    ConfigurationError,
+    FieldError,
+    InvalidParameterError,
+)
 from pageviews_api.logs import set_up_logs
 from pageviews_api.schemas.names import Article, ArticleProject
 from pageviews_api.schemas.query import Series, SeriesQuery
@@ -30,6 +37,16 @@ def settings_or_exit() -> Settings:
         fail(str(e), code=USAGE)
     set_up_logs(settings.log_level, settings.log_format)
     return settings
+
+
+def check_folder(settings: Settings) -> None:
+    """End with one line where archives should go to a folder that cannot be written."""
+    if settings.archive_bucket is not None or not settings.archive_enabled:
+        return
+    try:
+        asyncio.run(FolderArchiveStore(settings.archive_dir).check())
+    except ArchiveError as e:
+        fail(f"ARCHIVE_DIR cannot be used: {e}")
 
 
 def series_query(settings: Settings, project: str, article: str, days: str) -> SeriesQuery:
