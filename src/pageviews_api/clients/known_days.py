@@ -162,8 +162,14 @@ class KnownDays:
                 self._projects.add(project)
             return self._filled(zlib.compress(_rows.dump_json(rows)), found=bool(rows))
 
-        held = await self._cache.get_or_fill(f"top/{project}/{access}/{period}", _urgent(fetch))
-        return KnownTop(_rows.validate_json(zlib.decompress(held.value)), held)
+        return _top(
+            await self._cache.get_or_fill(_top_key(project, access, period), _urgent(fetch))
+        )
+
+    async def held_top(self, project: str, access: Access, period: date | Month) -> KnownTop | None:
+        """Tell the top list of a day or a month if it is held; AQS is not asked."""
+        held = await self._cache.get(_top_key(project, access, period))
+        return None if held is None else _top(held)
 
     async def observe(self, series: Series, days: DateRange) -> Observation:
         """Ask AQS for these very days anew, for the archive: after everybody else."""
@@ -215,6 +221,14 @@ class KnownDays:
 def _urgent(fetch: Callable[[Priority], Awaitable[Filled]]) -> Callable[[bool], Awaitable[Filled]]:
     """Let a fetch for which callers wait go before one that renews what is held."""
     return lambda held: fetch(Priority.REFRESH if held else Priority.CALLER)
+
+
+def _top(held: Held) -> KnownTop:
+    return KnownTop(_rows.validate_json(zlib.decompress(held.value)), held)
+
+
+def _top_key(project: str, access: Access, period: date | Month) -> str:
+    return f"top/{project}/{access}/{period}"
 
 
 def _total(project: str) -> Series:

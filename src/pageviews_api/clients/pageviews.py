@@ -131,18 +131,17 @@ class PageviewsClient:
         UpstreamError
             It cannot be told now.
         """
-        failure: UpstreamError | None = None
         async with self._in_time():
             for period in [query.period] if query.period else self._newest_days():
                 try:
                     top = await self._known.top(query.project, query.access, period)
-                except UpstreamError as e:
-                    failure = failure or e
-                    continue
+                except UpstreamError:
+                    held = await self._newest_held_top(query)
+                    if held is None:
+                        raise
+                    return held
                 if top.rows:
-                    return self._top_answer(query, period, top, certain=failure is None)
-            if failure is not None:
-                raise failure
+                    return self._top_answer(query, period, top, certain=True)
             await self._make_sure_of(query.project)
         asked = query.period or f"the last {TOP_LOOK_BACK} days"
         raise TopListNotFoundError(
@@ -267,6 +266,14 @@ class PageviewsClient:
             "items": by_month(points) if monthly else points,
             **self._freshness(held, certain=calendar is not None),
         }
+
+    async def _newest_held_top(self, query: TopQuery) -> TopArticles | None:
+        """Tell the newest list that is held, where no day was named and AQS cannot be asked."""
+        for day in () if query.period else self._newest_days():
+            top = await self._known.held_top(query.project, query.access, day)
+            if top is not None and top.rows:
+                return self._top_answer(query, day, top, certain=False)
+        return None
 
     def _top_answer(
         self, query: TopQuery, period: date | Month, top: KnownTop, *, certain: bool
