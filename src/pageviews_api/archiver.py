@@ -111,7 +111,9 @@ class DailyArchiver:
             with logger.contextualize(run_id=run_id):
                 logger.bind(store=self._shelf.location, only=only).info("archive run started")
                 try:
-                    results = await self._run(run_id, today_due, only, patient=patient)
+                    results = await self._run(
+                        run_id, today_due=today_due, only=only, patient=patient
+                    )
                 except (ArchiveError, UpstreamError) as e:
                     self._note_failure(str(e))
                     logger.bind(reason=str(e)).error("archive run failed")
@@ -122,12 +124,7 @@ class DailyArchiver:
         return results
 
     async def _run(
-        self,
-        run_id: str,
-        today_due: bool,  # noqa: FBT001  # passed on from ``run``
-        only: date | None,
-        *,
-        patient: bool,
+        self, run_id: str, *, today_due: bool, only: date | None, patient: bool
     ) -> list[DayResult]:
         today = self._today()
         recent = DateRange(today - timedelta(days=CATCH_UP_DAYS), today)

@@ -232,7 +232,7 @@ def _revealed(secret: SecretStr | None) -> str | None:
 def _archive_task(
     archiver: DailyArchiver, store: ArchiveStore, settings: Settings, clock: Clock
 ) -> ScheduledTask:
-    checked = False
+    checked = settings.archive_bucket is None  # a folder was looked at before the task begins
 
     async def archive(today_due: bool) -> timedelta | None:  # noqa: FBT001  # as the task calls it
         nonlocal checked

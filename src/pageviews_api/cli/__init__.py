@@ -13,7 +13,8 @@ import uvicorn
 
 from pageviews_api import __version__
 from pageviews_api.cli import archive, demo
-from pageviews_api.cli.session import USAGE, check_folder, fail, settings_or_exit
+from pageviews_api.cli.session import USAGE, check_folder, fail, series_query, settings_or_exit
+from pageviews_api.clock import SystemClock
 from pageviews_api.exceptions import InvalidParameterError, PageviewsApiError
 
 GRACEFUL_SHUTDOWN = 5
@@ -83,9 +84,7 @@ def get(
 ) -> None:
     """Print an article's views as JSON."""
     settings = settings_or_exit()
-    from pageviews_api.cli.session import series_query  # noqa: PLC0415  # after the settings
-    from pageviews_api.clock import SystemClock  # noqa: PLC0415
-    from pageviews_api.resources import open_resources  # noqa: PLC0415
+    from pageviews_api.resources import open_resources  # noqa: PLC0415  # after the settings
 
     async def ask() -> str:
         query = series_query(settings, project, article, days)

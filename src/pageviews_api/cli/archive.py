@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pageviews_api.cli.session import USAGE, fail, settings_or_exit
+from pageviews_api.clock import SystemClock
 from pageviews_api.daterange import FIRST_DAY, parse_day
 from pageviews_api.exceptions import PageviewsApiError
 
@@ -39,8 +40,7 @@ def run(
     """
     settings = settings_or_exit()
     only = None if day is None else _day(day)
-    from pageviews_api.clock import SystemClock  # noqa: PLC0415  # after the settings
-    from pageviews_api.resources import open_resources  # noqa: PLC0415
+    from pageviews_api.resources import open_resources  # noqa: PLC0415  # after the settings
 
     async def archive() -> "list[DayResult]":
         async with open_resources(settings, SystemClock(), store_tries=STORE_TRIES) as resources:

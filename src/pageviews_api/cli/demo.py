@@ -16,6 +16,7 @@ import uvicorn
 
 from pageviews_api.cli.archive import summary
 from pageviews_api.cli.session import fail
+from pageviews_api.clock import SystemClock
 from pageviews_api.config import Settings
 from pageviews_api.logs import set_up_logs
 from pageviews_api.schemas.query import Access, Agent
@@ -64,8 +65,7 @@ def demo(
 
 
 async def _run(listener: socket.socket, aqs_base_url: str, *, once: bool) -> None:
-    from pageviews_api.clock import SystemClock  # noqa: PLC0415  # large; after the port is had
-    from pageviews_api.main import create_app  # noqa: PLC0415
+    from pageviews_api.main import create_app  # noqa: PLC0415  # large; after the port is had
 
     app = create_app(_settings(aqs_base_url), clock=SystemClock.starting_at(TODAY), notice=NOTICE)
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
