@@ -19,7 +19,7 @@ from tests.support.clock import FakeClock
 from tests.support.fake_aqs import FakeAqs
 from tests.support.serving import serve
 
-pytest_plugins = ["tests.support.s3_fixtures"]
+pytest_plugins = ["tests.support.redis_fixtures", "tests.support.s3_fixtures"]
 
 YESTERDAY = date(2026, 11, 21)
 """The newest day that the fake AQS has loaded, by the fake clock's day."""
