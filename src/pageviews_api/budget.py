@@ -10,10 +10,10 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from loguru import logger
 
@@ -51,11 +51,23 @@ class Priority(IntEnum):
 class SlidingWindow:
     """Counts events of the last ``period`` seconds, exactly."""
 
-    def __init__(self, limit: int, clock: Clock, *, period: float = WINDOW) -> None:
+    def __init__(
+        self, limit: int, clock: Clock, *, period: float = WINDOW, stamps: Iterable[float] = ()
+    ) -> None:
         self._limit = limit
         self._clock = clock
         self._period = period
-        self._stamps: deque[float] = deque()
+        self._stamps = deque(sorted(stamps))
+
+    @property
+    def limit(self) -> int:
+        """How many events fit into one period."""
+        return self._limit
+
+    def remaining(self, *, ahead: int = 0) -> int:
+        """Tell how many more events fit now, after ``ahead`` others that are sure."""
+        self._forget()
+        return max(self._limit - len(self._stamps) - ahead, 0)
 
     def add(self) -> None:
         """Count an event that happens now."""
@@ -63,9 +75,7 @@ class SlidingWindow:
 
     def ready_in(self, *, ahead: int = 0) -> float:
         """Tell the seconds until one more event fits, after ``ahead`` others that are sure."""
-        now = self._clock.monotonic()
-        while self._stamps and self._stamps[0] <= now - self._period:
-            self._stamps.popleft()
+        now = self._forget()
         over = len(self._stamps) + ahead - self._limit
         if over < 0:
             return 0.0
@@ -79,6 +89,56 @@ class SlidingWindow:
             return False
         self.add()
         return True
+
+    def _forget(self) -> float:
+        """Drop what has left the period; tell what time it is."""
+        now = self._clock.monotonic()
+        while self._stamps and self._stamps[0] <= now - self._period:
+            self._stamps.popleft()
+        return now
+
+
+class RequestGate(Protocol):
+    """What a client passes before each request: a ``Gate``, or one that processes share."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether the upstream has asked us to stay away for now."""
+        ...
+
+    @property
+    def paused_for(self) -> float:
+        """For how many seconds the upstream has asked us to stay away; 0: it has not."""
+        ...
+
+    @property
+    def in_flight(self) -> int | None:
+        """How many requests are being answered now; None where that is not known of all."""
+        ...
+
+    @property
+    def limit(self) -> int:
+        """How many requests fit into a minute."""
+        ...
+
+    @property
+    def remaining(self) -> int:
+        """How many more requests fit into the current minute."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody through for so long, at most 10 minutes; a longer pause is kept."""
+        ...
+
+    def slot(
+        self, priority: Priority, *, within: float | None
+    ) -> AbstractAsyncContextManager[None]:
+        """Hold one place among the requests in flight, as ``Gate.slot`` says."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop what runs behind. Nobody must be waiting any more."""
+        ...
 
 
 class _Waiting(NamedTuple):
@@ -96,12 +156,18 @@ class Gate:
     """
 
     def __init__(
-        self, upstream: str, *, max_concurrency: int, requests_per_minute: int, clock: Clock
+        self,
+        upstream: str,
+        *,
+        max_concurrency: int,
+        requests_per_minute: int,
+        clock: Clock,
+        period: float = WINDOW,
     ) -> None:
         self._upstream = upstream
         self._max_concurrency = max_concurrency
         self._clock = clock
-        self._ended = SlidingWindow(requests_per_minute, clock)
+        self._ended = SlidingWindow(requests_per_minute, clock, period=period)
         self._in_flight = 0
         self._paused_until = -math.inf
         self._waiting: list[_Waiting] = []
@@ -111,7 +177,27 @@ class Gate:
     @property
     def paused(self) -> bool:
         """Whether the upstream has asked us to stay away for now."""
-        return self._paused_until > self._clock.monotonic()
+        return self.paused_for > 0
+
+    @property
+    def paused_for(self) -> float:
+        """For how many seconds the upstream has asked us to stay away; 0: it has not."""
+        return max(self._paused_until - self._clock.monotonic(), 0.0)
+
+    @property
+    def in_flight(self) -> int | None:
+        """How many requests are being answered now."""
+        return self._in_flight
+
+    @property
+    def limit(self) -> int:
+        """How many requests fit into a minute."""
+        return self._ended.limit
+
+    @property
+    def remaining(self) -> int:
+        """How many more requests fit into the current minute."""
+        return self._ended.remaining(ahead=self._in_flight)
 
     def pause(self, seconds: float) -> None:
         """Let nobody through for so long, at most 10 minutes; a longer pause is kept."""
@@ -222,7 +308,8 @@ class CircuitState(StrEnum):
 class CircuitBreaker:
     """Leaves an upstream alone that has failed: 10 times in a row, or half of 20 in 30 s.
 
-    After 30 seconds one request may try; its outcome closes the circuit or keeps it open. What
+    After 30 seconds one request may try for which a caller waits, after 2 minutes also another;
+    its outcome closes the circuit or keeps it open. What
     counts is the outcome after retries. A 404 is an answer, a 429 is the gate's business, a 403
     says that we are blocked, and any other 4xx is about one request only.
     """
@@ -231,6 +318,7 @@ class CircuitBreaker:
     WATCHED = 30.0
     LEAST_WATCHED = 20
     OPEN_FOR = 30.0
+    OPEN_FOR_REFRESHES = 120.0
 
     def __init__(self, upstream: str, clock: Clock) -> None:
         self._upstream = upstream
@@ -247,8 +335,13 @@ class CircuitBreaker:
             return CircuitState.CLOSED
         return CircuitState.OPEN if self._open_for() > 0 else CircuitState.HALF_OPEN
 
+    @property
+    def is_trying(self) -> bool:
+        """Whether one request finds out just now if the upstream is back."""
+        return self._probing
+
     @contextmanager
-    def watch(self) -> Iterator[Callable[[], None]]:
+    def watch(self, priority: Priority = Priority.CALLER) -> Iterator[Callable[[], None]]:
         """Let one request pass and learn from how it ends.
 
         It gives a check to make before each try, for a request may wait long for its turn; the
@@ -259,7 +352,7 @@ class CircuitBreaker:
         CircuitOpenError
             The circuit is open, or another request is trying already.
         """
-        self._let_pass()
+        self._let_pass(priority)
         since = self._opened_at
         error: BaseException | None = None
         try:
@@ -289,10 +382,12 @@ class CircuitBreaker:
                 self._failed(blocked=False)
         self._probing = False
 
-    def _let_pass(self) -> None:
-        if self.state is CircuitState.CLOSED:
+    def _let_pass(self, priority: Priority) -> None:
+        if self._opened_at is None:
             return
-        if self.state is CircuitState.OPEN or self._probing:
+        wait = self.OPEN_FOR if priority is Priority.CALLER else self.OPEN_FOR_REFRESHES
+        too_early = self._clock.monotonic() < self._opened_at + wait
+        if too_early or self._probing:
             raise CircuitOpenError(self._upstream, max(self._open_for(), 1.0))
         self._probing = True
 
