@@ -1,11 +1,13 @@
-"""Series maths: totals and months out of days. Pure."""
+"""Series maths: totals, weeks and months out of days. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
 from itertools import groupby
 from statistics import median
 
-from pageviews_api.daterange import month_end
-from pageviews_api.schemas.pageviews import DayPoint, DayStatus, Extreme, MonthPoint, Summary
+from pageviews_api.daterange import DateRange, month_end
+from pageviews_api.schemas.pageviews import DayPoint, DayStatus, Extreme, PeriodPoint, Summary
+from pageviews_api.schemas.query import Granularity
 
 
 def summarise(points: Sequence[DayPoint]) -> Summary:
@@ -26,24 +28,50 @@ def summarise(points: Sequence[DayPoint]) -> Summary:
     )
 
 
-def by_month(points: Iterable[DayPoint]) -> list[MonthPoint]:
-    """Add up the days of each calendar month, oldest first."""
-    months = groupby(points, key=lambda point: point.date.replace(day=1))
-    return [_month(list(days)) for _, days in months]
+def by_period(
+    points: Sequence[DayPoint], granularity: Granularity
+) -> list[DayPoint] | list[PeriodPoint]:
+    """Tell consecutive days as they are, or add up those of each ISO week or calendar month.
+
+    What comes is ordered as the days are. A week or month that is cut at either end of them
+    starts and ends with its first and last day among them, and is partial.
+    """
+    match granularity:
+        case Granularity.DAILY:
+            return list(points)
+        case Granularity.WEEKLY:
+            return _added_up(points, _week_of)
+        case Granularity.MONTHLY:
+            return _added_up(points, _month_of)
 
 
-def _month(points: list[DayPoint]) -> MonthPoint:
+def _added_up(
+    points: Iterable[DayPoint], whole_of: Callable[[date], DateRange]
+) -> list[PeriodPoint]:
+    periods = groupby(points, key=lambda point: whole_of(point.date))
+    return [_period(list(days), whole) for whole, days in periods]
+
+
+def _week_of(day: date) -> DateRange:
+    monday = day - timedelta(days=day.weekday())
+    return DateRange(monday, monday + timedelta(days=6))
+
+
+def _month_of(day: date) -> DateRange:
+    return DateRange(day.replace(day=1), month_end(day))
+
+
+def _period(points: list[DayPoint], whole: DateRange) -> PeriodPoint:
     counted = _counted(points)
     total = sum(count for _, count in counted)
     unknown = not counted or any(point.status is DayStatus.MISSING for point in points)
-    days_in_period = month_end(points[0].date).day
-    return MonthPoint(
+    return PeriodPoint(
         start=points[0].date,
         end=points[-1].date,
         views=None if unknown else total,
         days_counted=len(counted),
-        days_in_period=days_in_period,
-        partial=len(counted) < days_in_period,
+        days_in_period=len(whole),
+        partial=len(counted) < len(whole),
         per_day=None if unknown else round(total / len(counted), 2),
     )
 

@@ -46,8 +46,8 @@ class DayPoint(AnswerModel):
     ]
 
 
-class MonthPoint(AnswerModel):
-    """The views of one calendar month, as far as it lies in the range."""
+class PeriodPoint(AnswerModel):
+    """The views of one ISO week or calendar month, as far as it lies in the range."""
 
     start: Annotated[Date, Field(description="The first day counted in.")]
     end: Annotated[Date, Field(description="The last day counted in.")]
@@ -56,8 +56,10 @@ class MonthPoint(AnswerModel):
         Field(ge=0, description="The sum over the known days; `null` if a day is `missing`."),
     ]
     days_counted: Annotated[int, Field(description="Days whose number is known and summed.")]
-    days_in_period: Annotated[int, Field(description="Days of the whole calendar month.")]
-    partial: Annotated[bool, Field(description="Whether not every day of the month is counted.")]
+    days_in_period: Annotated[int, Field(description="Days of the whole week or month.")]
+    partial: Annotated[
+        bool, Field(description="Whether not every day of the whole week or month is counted.")
+    ]
     per_day: Annotated[
         float | None, Field(description="`views` for each counted day, to two decimals.")
     ]
@@ -124,8 +126,8 @@ class _Asked(AnswerModel):
 class _Figures(AnswerModel):
     summary: Summary
     items: Annotated[
-        list[DayPoint] | list[MonthPoint],
-        Field(description="Oldest first, without gaps: every asked day, or every month of them."),
+        list[DayPoint] | list[PeriodPoint],
+        Field(description="Oldest first, without gaps: every asked day, week or month."),
     ]
 
 

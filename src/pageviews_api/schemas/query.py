@@ -33,6 +33,7 @@ class Granularity(StrEnum):
     """What one item of the answer covers."""
 
     DAILY = "daily"
+    WEEKLY = "weekly"
     MONTHLY = "monthly"
 
 
@@ -147,7 +148,8 @@ class SeriesParameters(QueryParameters):
     access: AskedAccess = None
     agent: AskedAgent = None
     granularity: Annotated[
-        Granularity, Field(description="One item for each day, or for each month.")
+        Granularity,
+        Field(description="One item for each day, ISO week (Monday to Sunday), or month."),
     ] = Granularity.DAILY
 
     @model_validator(mode="after")
