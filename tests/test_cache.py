@@ -387,6 +387,23 @@ async def test_room__hundred_thousand_keys(clock: FakeClock) -> None:
     assert not store._handlers
 
 
+@pytest.mark.long
+async def test_room__million_keys() -> None:
+    """Row B5: a scan over 1,000,000 keys leaves the process as large as it was after a tenth."""
+    max_bytes = 128_000_000
+    store = BoundedMemoryCache(max_bytes)
+    process = psutil.Process(os.getpid())
+    sizes = []
+    for number in range(1_000_000):
+        await store.set(f"days/fr.wikipedia/all-access/user/{number}", os.urandom(900))
+        if number % 100_000 == 99_999:
+            sizes.append(process.memory_info().rss)
+    assert max(sizes) < 300_000_000
+    assert max(sizes) - sizes[0] < max_bytes / 4
+    assert max(sizes[5:]) - min(sizes[5:]) < max_bytes / 8
+    assert store.size <= max_bytes
+
+
 async def test_room__overhead_of_an_entry() -> None:
     """The bound counts at least what Python's objects of an entry take."""
     store = BoundedMemoryCache(100_000_000)

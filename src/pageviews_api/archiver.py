@@ -5,7 +5,7 @@ Running it twice changes nothing. Every step is a log line with the run's id.
 
 import asyncio
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -66,6 +66,16 @@ class ArchiveState:
     last_success: datetime | None = None
     last_error: str | None = None
     last_results: tuple[DayResult, ...] = ()
+
+    def incomplete(self, archived: Collection[date]) -> list[date] | None:
+        """Tell which archived days the last run left in part, or could not read; newest first.
+
+        None where no run has ended yet.
+        """
+        if self.last_success is None and not self.last_results:
+            return None
+        open_days = {result.day for result in self.last_results if not result.is_done}
+        return sorted(open_days & set(archived), reverse=True)
 
 
 @dataclass(frozen=True, slots=True)

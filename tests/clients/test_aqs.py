@@ -557,10 +557,33 @@ async def test_failing__burst(asker: Asker, aqs: FakeAqs, clock: FakeClock) -> N
 
     clock.advance(60)
     assert await asker.outcomes(20) == {"UpstreamFailedError": 1, "CircuitOpenError": 19}
-    assert len(aqs.requests) == 3  # a probe has its retries
+    assert len(aqs.requests) == 1  # a probe has no retries
     aqs.recover()
     clock.advance(30)
     assert await asker.outcomes(20) == {"good": 20}
+
+
+async def test_failing__refresh(asker: Asker, aqs: FakeAqs) -> None:
+    """What only renews what is held is not tried again: nobody is helped by that."""
+    aqs.behave(aqs_faults.failing())
+    for priority, tries in ((Priority.REFRESH, 1), (Priority.CALLER, 3), (Priority.ARCHIVE, 3)):
+        aqs.forget()
+        with pytest.raises(UpstreamFailedError):
+            await asker.ask(priority=priority)
+        assert len(aqs.requests) == tries
+
+
+async def test_failing__refresh_while_open(asker: Asker, aqs: FakeAqs, clock: FakeClock) -> None:
+    """A refresh finds out after two minutes whether AQS is back, who waits after 30 seconds."""
+    aqs.behave(aqs_faults.failing())
+    await asker.outcomes(10)
+    aqs.recover()
+    clock.advance(119)
+    with pytest.raises(CircuitOpenError):
+        await asker.ask(priority=Priority.REFRESH)
+    clock.advance(1)
+    assert (await asker.ask(priority=Priority.REFRESH)).views
+    assert await asker.outcomes(3) == {"good": 3}
 
 
 async def test_failing__many_at_once(asker: Asker, aqs: FakeAqs) -> None:

@@ -26,6 +26,8 @@ from pageviews_api.budget import MAX_PAUSE, Gate, Priority
 from pageviews_api.clients.base import (
     DEFAULT_RETRY_AFTER,
     MAX_BODY_BYTES,
+    Answer,
+    NotFound,
     UpstreamClient,
     retry_after_seconds,
 )
@@ -83,7 +85,7 @@ async def ask(
 ) -> list[int] | None:
     """Ask for the views in an answer; None for a 404."""
     answer = await upstream.get(path, SeriesAnswer, timeout=timeout)
-    return None if answer is None else [item.views for item in answer.body.items]
+    return None if isinstance(answer, NotFound) else [item.views for item in answer.body.items]
 
 
 @asynccontextmanager
@@ -431,7 +433,7 @@ async def test_body__of_the_greatest_length(*, packed: bool, over: int) -> None:
             with pytest.raises(UpstreamInvalidError, match="over 2000000 bytes"):
                 await upstream.get(WEEK, Anything, timeout=5)
         else:
-            assert await upstream.get(WEEK, Anything, timeout=5)
+            assert isinstance(await upstream.get(WEEK, Anything, timeout=5), Answer)
 
 
 @contextmanager
@@ -521,6 +523,7 @@ async def test_status__not_found(aqs: FakeAqs, upstream: UpstreamClient) -> None
     """AQS's 404 is an answer: there is nothing."""
     aqs.behave(aqs_faults.absent())
     assert await ask(upstream) is None
+    assert await upstream.get(WEEK, SeriesAnswer, timeout=5) == NotFound(timedelta(0))
 
 
 async def test_status__not_found_of_others(aqs: FakeAqs, upstream: UpstreamClient) -> None:

@@ -12,7 +12,7 @@ from pageviews_api.budget import CircuitBreaker, CircuitState, Gate
 from pageviews_api.cache import Cache
 from pageviews_api.clients.aqs import AqsClient
 from pageviews_api.clients.base import UpstreamClient
-from pageviews_api.clients.known_days import KnownDays
+from pageviews_api.clients.days_store import DaysStore
 from pageviews_api.clients.pageviews import AnswerPolicy, PageviewsClient
 from pageviews_api.daterange import FIRST_DAY, DateRange, NamedRange
 from pageviews_api.exceptions import (
@@ -56,6 +56,21 @@ def of_witness(path: str) -> bool:
     return "/Main_Page/" in path
 
 
+def of_totals(path: str) -> bool:
+    """Tell whether a request is for a project's totals."""
+    return "/aggregate/" in path
+
+
+def of_strasbourg(path: str) -> bool:
+    """Tell whether a request is for Strasbourg."""
+    return "/Strasbourg/" in path
+
+
+def of_top(path: str) -> bool:
+    """Tell whether a request is for a top list."""
+    return "/top/" in path
+
+
 def not_of_witness(path: str) -> bool:
     """Tell whether a request is for anything else."""
     return not of_witness(path)
@@ -82,7 +97,7 @@ class Store:
             clock=clock,
             jitter=lambda: 0.0,
         )
-        known = KnownDays(
+        known = DaysStore(
             client,
             self.cache,
             clock=clock,
@@ -118,9 +133,22 @@ class Store:
         """Set the views of an article at AQS."""
         self.upstream.set_views(project, title, Access.ALL_ACCESS, Agent.USER, views)
 
+    def restate(self, title: str, views: dict[date, int], project: str = "fr.wikipedia") -> None:
+        """Change days of an article at AQS, and the project's total with them."""
+        for series in (of(title, project), Series(project, Access.ALL_ACCESS, Agent.USER)):
+            # what the fake holds, some days changed
+            known = self.upstream._series[series]
+            known.update({day: known.get(day, 0) + 1 for day in views})
+        self.upstream._series[of(title, project)].update(views)
+
     def fetches(self, title: str) -> int:
         """Count the requests for a title's views."""
         return self.upstream.count(lambda path: f"/{title}/daily/" in path)
+
+    def spans(self, title: str) -> list[str]:
+        """Tell the spans for which a title was asked, as stamps."""
+        paths = [request.path for request in self.upstream.requests]
+        return [path[-21:] for path in paths if f"/{title}/daily/" in path]
 
     def load(self, day: date) -> None:
         """Let AQS load the days up to this one, in the witness and in Strasbourg."""
@@ -177,10 +205,11 @@ async def store(aqs: FakeAqs, clock: FakeClock) -> AsyncIterator[Store]:
 
 
 async def test_fetch__many_callers(store: Store) -> None:
-    """500 callers of one article cost one request, and one for the witness."""
+    """500 callers of one article cost one request, and one for each of the two checks."""
     answers = await asyncio.gather(*(store.ask() for _ in range(500)))
     assert (store.fetches("Strasbourg"), store.fetches("Main_Page")) == (1, 1)
-    assert len(store.upstream.requests) == 2
+    assert store.upstream.count(of_totals) == 1
+    assert len(store.upstream.requests) == 3
     assert len({answer.model_dump_json() for answer in answers}) == 1
 
 
@@ -191,7 +220,8 @@ async def test_fetch__many_callers_at_the_door(service: Service) -> None:
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert service.series_fetches("Strasbourg") == 1
-    assert len(service.aqs.requests) == 2
+    assert service.aqs.count(of_totals) == 1
+    assert len(service.aqs.requests) == 3
 
 
 async def test_fetch__many_ranges(store: Store) -> None:
@@ -211,7 +241,7 @@ async def test_fetch__many_ranges(store: Store) -> None:
 
 
 async def test_fetch__older_ranges(store: Store) -> None:
-    """Older ranges fetch the whole history, once for all of them, and recent ones stay apart."""
+    """Older ranges fetch the whole history, once for all of them, and for recent ones, too."""
     history = {FIRST_DAY + timedelta(days=n): n + 1 for n in range(4_000)}
     store.views("Strasbourg", history)
     for _ in range(3):
@@ -226,15 +256,36 @@ async def test_fetch__older_ranges(store: Store) -> None:
     answer = await store.ask(days=DateRange(FIRST_DAY, FIRST_DAY))
     assert (answer.summary.total, answer.first_day) == (1, FIRST_DAY)
     await store.ask()
+    assert store.fetches("Strasbourg") == 1
+    (asked,) = store.spans("Strasbourg")
+    assert asked == "2015070100/2026112100"
+
+
+async def test_fetch__wider(store: Store) -> None:
+    """A question that reaches further back fetches only what is missing, down to its start."""
+    await store.ask()
+    await store.ask(days=DateRange(date(2020, 2, 3), date(2020, 2, 9)))
+    assert store.spans("Strasbourg") == ["2024112200/2026112100", "2020020300/2024112100"]
+    await store.ask(days=DateRange(date(2021, 1, 1), YESTERDAY))
     assert store.fetches("Strasbourg") == 2
-    (asked,) = {request.path[-21:] for request in store.upstream.requests[-1:]}
-    assert asked == "2024112300/2026112200"
+
+
+async def test_fetch__new_day(store: Store, clock: FakeClock) -> None:
+    """A new day costs one request for that day alone, and one for its total."""
+    await store.ask()
+    clock.advance(DAY)
+    store.load(TODAY)
+    store.upstream.forget()
+    for _ in range(3):
+        answer = await store.ask()
+    assert (answer.end, answer.summary.complete) == (TODAY, True)
+    assert store.spans("Strasbourg") == ["2026112200/2026112200"]
 
 
 async def test_fetch__fresh_for_two_hours(store: Store, clock: FakeClock) -> None:
-    """An article is asked for again after two hours, and no sooner; then the newest number wins."""
+    """An article's project is looked at again after two hours; then the newest number wins."""
     await store.ask()
-    store.views("Strasbourg", {YESTERDAY: 77})
+    store.restate("Strasbourg", {YESTERDAY: 77})
     clock.advance(2 * HOUR - 1)
     assert by_day(await store.ask())[YESTERDAY].views != 77
     clock.advance(1)
@@ -256,6 +307,74 @@ async def test_fetch__two_series(store: Store) -> None:
     assert totals[0] not in {1, 2}
 
 
+async def test_fetch__ever_older_ranges_at_once(store: Store) -> None:
+    """Callers of one article who want ever more of it are all answered."""
+    history = {FIRST_DAY + timedelta(days=n): n + 1 for n in range(4_000)}
+    store.views("Strasbourg", history)
+    store.upstream.delay = 0.01
+    starts = [date(year, 1, 1) for year in range(2023, 2015, -1)]
+    ranges = [DateRange(start, YESTERDAY) for start in starts]
+    answers = await asyncio.gather(*(store.ask(days=days) for days in ranges))
+    assert [answer.start for answer in answers] == starts
+    assert all(
+        point.status is DayStatus.OK for answer in answers for point in points_of(answer)[:9]
+    )
+
+
+async def test_fetch__old_copy(store: Store, clock: FakeClock) -> None:
+    """Where the edge hands out an old copy for a restated day, it is not asked all the time."""
+    await store.ask()
+    store.restate("Strasbourg", {YESTERDAY: 77})
+    clock.advance(2 * HOUR)
+    store.upstream.behave(aqs_faults.aged(5 * 3600), when=of_strasbourg)
+    store.upstream.forget()
+    for _ in range(12):
+        assert (await store.ask()).stale
+        clock.advance(60)
+    assert store.fetches("Strasbourg") == 1
+    clock.advance(4 * 60)
+    await store.ask()
+    assert store.fetches("Strasbourg") == 2
+
+
+async def test_not_found__day_that_was_there(store: Store, clock: FakeClock) -> None:
+    """A 404 for a restated day does not take back its number, nor is that told as fresh."""
+    before = by_day(await store.ask())[YESTERDAY].views
+    store.restate("Strasbourg", {YESTERDAY: 77})
+    clock.advance(2 * HOUR)
+    store.upstream.behave(aqs_faults.absent(), when=of_strasbourg)
+    answer = await store.ask()
+    assert (by_day(answer)[YESTERDAY].views, answer.stale) == (before, True)
+    store.upstream.recover()
+    clock.advance(15 * 60)
+    answer = await store.ask()
+    assert (by_day(answer)[YESTERDAY].views, answer.stale) == (77, False)
+
+
+async def test_not_found__totals_that_were_there(store: Store, clock: FakeClock) -> None:
+    """A 404 for a project's totals takes back none of them, and no article is asked for again."""
+    await store.ask()
+    clock.advance(2 * HOUR)
+    store.upstream.behave(aqs_faults.absent(), when=of_totals)
+    await store.ask()
+    store.upstream.recover()
+    clock.advance(2 * HOUR)
+    assert not (await store.ask()).stale
+    assert store.fetches("Strasbourg") == 1
+
+
+async def test_witness__without_any_day(store: Store, clock: FakeClock) -> None:
+    """A witness that has no day at all is asked again after ten minutes, as after any 404."""
+    store.upstream.set_views("en.wikipedia", "Main_Page", Access.ALL_ACCESS, Agent.USER, {})
+    for _ in range(9):
+        assert (await store.ask()).stale
+        clock.advance(60)
+    assert store.upstream.count(of_witness) == 2
+    clock.advance(60)
+    await store.ask()
+    assert store.upstream.count(of_witness) == 4
+
+
 # What a 404 means
 
 
@@ -264,7 +383,7 @@ async def test_not_found__never_viewed(store: Store) -> None:
     with pytest.raises(ArticleNeverViewedError, match=r'"No_such" in fr\.wikipedia'):
         await store.ask("No_such")
     spans = [request.path[-21:] for request in store.upstream.requests if "No_such" in request.path]
-    assert spans == ["2024112300/2026112200", "2015070100/2026112200"]
+    assert spans == ["2024112200/2026112100", "2015070100/2026112100"]
 
 
 async def test_not_found__kept_for_ten_minutes(store: Store, clock: FakeClock) -> None:
@@ -305,7 +424,7 @@ async def test_not_found__unknown_project(store: Store) -> None:
 
 
 async def test_not_found__project_is_asked_once(store: Store) -> None:
-    """Whether a project exists is asked once, and not at all where anything was answered."""
+    """Whether a project exists is not asked apart from the check of its totals."""
     for title in ("A", "B", "C"):
         with pytest.raises(ArticleNeverViewedError):
             await store.ask(title)
@@ -314,7 +433,7 @@ async def test_not_found__project_is_asked_once(store: Store) -> None:
         query = SeriesQuery(of(title, "en.wikipedia"), LATEST)
         with pytest.raises(ArticleNeverViewedError):
             await store.pageviews.article(query)
-    assert store.upstream.count(lambda path: "/aggregate/en." in path) == 0
+    assert store.upstream.count(lambda path: "/aggregate/en." in path) == 1  # the regular check
 
 
 async def test_not_found__capitalised_title(store: Store) -> None:
@@ -432,17 +551,17 @@ async def test_day__shown_by_an_old_copy(store: Store) -> None:
 
 
 async def test_day__is_loaded(store: Store, clock: FakeClock) -> None:
-    """While yesterday is outstanding the witness is asked every 15 minutes, then no more today."""
+    """While yesterday is outstanding the witness is asked every half hour, then no more today."""
     store.upstream.loaded_through = YESTERDAY - timedelta(days=1)
     for _ in range(4):
         await store.ask()
-        clock.advance(900 - 1)
+        clock.advance(1800 - 1)
         await store.ask()
         clock.advance(1)
     assert store.fetches("Main_Page") == 4
     store.upstream.loaded_through = YESTERDAY
     assert (await store.ask()).complete_through == YESTERDAY
-    clock.advance(900)
+    clock.advance(1800)
     await store.ask()
     assert store.fetches("Main_Page") == 5
 
@@ -604,7 +723,7 @@ async def test_slow__something_held(store: Store, clock: FakeClock) -> None:
     await store.ask()
     clock.advance(3 * HOUR)
     store.upstream.behave(aqs_faults.slow())
-    store.views("Strasbourg", {YESTERDAY: 77})
+    store.restate("Strasbourg", {YESTERDAY: 77})
     assert (await store.ask()).stale
     store.upstream.recover()
     await settle()
@@ -651,7 +770,9 @@ async def test_witness__down_later(store: Store, clock: FakeClock) -> None:
     store.views("Quiet", {YESTERDAY - timedelta(days=8): 3})
     await store.ask("Quiet")
     store.upstream.behave(aqs_faults.failing(), when=of_witness)
-    clock.advance(3 * HOUR)
+    clock.advance(2 * HOUR)
+    await store.ask("Quiet")
+    clock.advance(11 * HOUR)
     answer = await store.ask("Quiet", newest(8))
     assert {point.status for point in points_of(answer)} == {DayStatus.ZERO}
     assert answer.stale
@@ -661,7 +782,7 @@ async def test_numbers__revised(store: Store, clock: FakeClock) -> None:
     """A number that Wikimedia restates is the one that is told after the next fetch."""
     day = YESTERDAY - timedelta(days=20)
     before = by_day(await store.ask())[day].views
-    store.upstream._series[of("Strasbourg")][day] = 123_456  # what the fake holds, one day changed
+    store.restate("Strasbourg", {day: 123_456})
     assert by_day(await store.ask())[day].views == before
     clock.advance(2 * HOUR)
     assert by_day(await store.ask())[day].views == 123_456
@@ -671,14 +792,14 @@ async def test_numbers__revised(store: Store, clock: FakeClock) -> None:
 
 
 async def test_project__of_people(store: Store) -> None:
-    """A project's sum over access and agents is its witness: one request more for all its parts."""
+    """A project's sum over access and agents is its witness, that of people tells restatements."""
     query = SeriesQuery(Series("fr.wikipedia", Access.ALL_ACCESS, Agent.USER), LATEST)
     for _ in range(3):
         answer = await store.pageviews.project(query)
     assert answer.complete_through == YESTERDAY
     assert answer.summary.complete
     assert not answer.stale
-    assert len(store.upstream.requests) == 2
+    assert len(store.upstream.requests) == 3
 
 
 ROWS = [("Accueil", 900), ("Spécial:Recherche", 800), ("Strasbourg", 800), ("AC/DC", 7)]
@@ -698,9 +819,25 @@ async def test_top__newest_list(store: Store, back: int) -> None:
         ("Strasbourg", 2),
         ("AC/DC", 4),
     ]
-    assert len(store.upstream.requests) == back
+    assert store.upstream.count(of_top) == back
     await store.top()
-    assert len(store.upstream.requests) == back
+    assert store.upstream.count(of_top) == back
+    assert store.upstream.count(of_totals) == 1
+
+
+async def test_top__settled(store: Store, clock: FakeClock) -> None:
+    """A list is kept while its project's totals stay; once its day is restated, it is fetched."""
+    store.upstream.set_top("fr.wikipedia", "all-access", YESTERDAY, ROWS)
+    await store.top(YESTERDAY)
+    clock.advance(6 * HOUR)
+    answer = await store.top(YESTERDAY)
+    assert (answer.stale, answer.checked_at) == (False, clock.now())
+    assert store.upstream.count(of_top) == 1
+    store.restate("Strasbourg", {YESTERDAY: 5})
+    store.upstream.set_top("fr.wikipedia", "all-access", YESTERDAY, [("Other", 1)])
+    clock.advance(2 * HOUR)
+    assert [row.article for row in (await store.top(YESTERDAY)).items] == ["Other"]
+    assert store.upstream.count(of_top) == 2
 
 
 async def test_top__newest_list_appears(store: Store, clock: FakeClock) -> None:
@@ -757,14 +894,15 @@ async def test_top__titles(store: Store) -> None:
 
 
 async def test_observe__anew(store: Store) -> None:
-    """The archive asks anew for its very days, whatever is held."""
+    """The archive asks anew for its very days, whatever is held, and callers are told the same."""
     await store.ask()
     store.views("Strasbourg", {YESTERDAY: 77})
     seen = await store.pageviews.observe(of("Strasbourg"), newest(2))
     assert [point.views for point in seen.points] == [None, 77]
     assert not seen.no_data
     assert store.upstream.requests[-1].path.endswith("/2026112000/2026112100")
-    assert by_day(await store.ask())[YESTERDAY].views != 77
+    assert by_day(await store.ask())[YESTERDAY].views == 77
+    assert store.fetches("Strasbourg") == 2
 
 
 async def test_observe__no_data(store: Store) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from urllib.parse import quote
 
-from pageviews_api.budget import CircuitBreaker, Gate, Priority, SlidingWindow
-from pageviews_api.clients.base import Answer, Model, UpstreamClient
+from pageviews_api.budget import CircuitBreaker, Priority, RequestGate, SlidingWindow
+from pageviews_api.clients.base import Answer, Model, NotFound, UpstreamClient
 from pageviews_api.clock import Clock
 from pageviews_api.daterange import DateRange, aqs_stamp
 from pageviews_api.exceptions import (
@@ -61,7 +61,7 @@ class AqsClient:
         self,
         upstream: UpstreamClient,
         *,
-        gate: Gate,
+        gate: RequestGate,
         breaker: CircuitBreaker,
         clock: Clock,
         timeout: float,
@@ -93,8 +93,8 @@ class AqsClient:
         else:
             path = _path("per-article", *scope, series.article, *span)
         answer = await self._ask(path, SeriesAnswer, priority)
-        if answer is None:
-            return DailyViews({}, timedelta(0))
+        if isinstance(answer, NotFound):
+            return DailyViews({}, answer.age)
         return DailyViews(_views(answer.body.items, series, days), answer.age)
 
     async def top(
@@ -116,21 +116,27 @@ class AqsClient:
         day = "all-days" if isinstance(period, Month) else f"{first:%d}"
         asked = (project, str(access), f"{first:%Y}", f"{first:%m}", day)
         answer = await self._ask(_path("top", *asked), TopAnswer, priority)
-        if answer is None:
+        if isinstance(answer, NotFound):
             return ()
         (item,) = answer.body.items
         if (item.project, item.access, item.year, item.month, item.day) != asked:
             raise UpstreamInvalidError(UPSTREAM, "answered with another list")
         return tuple(sorted(item.articles, key=lambda row: (row.rank, row.article)))
 
-    async def _ask(self, path: str, model: type[Model], priority: Priority) -> Answer[Model] | None:
-        with self._breaker.watch() as check:
+    async def _ask(
+        self, path: str, model: type[Model], priority: Priority
+    ) -> Answer[Model] | NotFound:
+        with self._breaker.watch(priority) as check:
             return await self._try(path, model, priority, check)
 
     async def _try(
         self, path: str, model: type[Model], priority: Priority, check: Callable[[], None]
-    ) -> Answer[Model] | None:
-        """Try, and try again what may pass, until the deadline. The archive has none."""
+    ) -> Answer[Model] | NotFound:
+        """Try, and try again what may pass, until the deadline. The archive has none.
+
+        What only renews what is held is not tried again, nor is what finds out whether AQS is back.
+        """
+        retries = 0 if priority is Priority.REFRESH or self._breaker.is_trying else MAX_RETRIES
         patience = math.inf if priority is Priority.ARCHIVE else self._timeout
         deadline = self._clock.monotonic() + patience
         for attempt in itertools.count():
@@ -139,7 +145,7 @@ class AqsClient:
             except UpstreamTransientError as e:
                 delay = self._delay(attempt, e)
                 late = self._clock.monotonic() + delay + LEAST_TRY >= deadline
-                if late or attempt == MAX_RETRIES or not self._retries.take():
+                if late or attempt == retries or not self._retries.take():
                     raise
                 await self._clock.sleep(delay)
         raise AssertionError  # the loop has no end
@@ -151,7 +157,7 @@ class AqsClient:
         priority: Priority,
         deadline: float,
         check: Callable[[], None],
-    ) -> Answer[Model] | None:
+    ) -> Answer[Model] | NotFound:
         left = deadline - self._clock.monotonic()
         async with self._gate.slot(priority, within=None if math.isinf(left) else left):
             check()  # the circuit may have opened while we waited

@@ -56,6 +56,13 @@ class Answer(Generic[Model]):
     age: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """A 404, which is an answer, and how old it was. See ``Answer``."""
+
+    age: timedelta
+
+
 class UpstreamClient:
     """Asks one upstream over a borrowed HTTP client, which it leaves open.
 
@@ -68,8 +75,14 @@ class UpstreamClient:
         self._http = http
         self._clock = clock
 
-    async def get(self, path: str, model: type[Model], *, timeout: float) -> Answer[Model] | None:  # noqa: ASYNC109  # one place turns it into our error
-        """Ask once; None is the upstream's 404, which is an answer.
+    async def get(
+        self,
+        path: str,
+        model: type[Model],
+        *,
+        timeout: float,  # noqa: ASYNC109  # one place turns it into our error
+    ) -> Answer[Model] | NotFound:
+        """Ask once.
 
         ``path`` is percent-encoded already, segment by segment. ``timeout`` bounds everything,
         a byte every second included.
@@ -102,7 +115,9 @@ class UpstreamClient:
             reason = "could not be reached, or broke off"
             raise UpstreamUnreachableError(self._upstream, reason) from e
 
-    async def _get(self, path: str, model: type[Model], patience: float) -> Answer[Model] | None:
+    async def _get(
+        self, path: str, model: type[Model], patience: float
+    ) -> Answer[Model] | NotFound:
         url = self._base_url + path
         async with self._http.stream("GET", url, timeout=patience) as response:
             self._check_status(response)
@@ -110,7 +125,7 @@ class UpstreamClient:
                 raise self._invalid("is not JSON", await self._read(response))
             body = await self._read(response)
         if response.status_code == HTTPStatus.NOT_FOUND:
-            return None
+            return NotFound(_age(response))
         try:
             return Answer(model.model_validate_json(body), _age(response))
         except ValidationError as e:

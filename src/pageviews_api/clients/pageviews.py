@@ -1,36 +1,43 @@
 """Wikipedia's pageviews as routers and archive ask for them: answers made of what is known."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from pageviews_api.cache import Held
 from pageviews_api.clients.aqs import UPSTREAM
-from pageviews_api.clients.known_days import (
-    Known,
-    KnownCalendar,
-    KnownDays,
+from pageviews_api.clients.days_store import (
+    Checks,
+    DaysStore,
+    KnownDataset,
+    KnownSeries,
     KnownTop,
     Observation,
 )
 from pageviews_api.clock import Clock
-from pageviews_api.daterange import FIRST_DAY, DateRange, NamedRange
-from pageviews_api.days import LoadCalendar, day_points, first_unsettled, yesterday
+from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange, NamedRange
+from pageviews_api.days import Days, LoadCalendar, first_unsettled, tell
 from pageviews_api.exceptions import (
     ArticleNeverViewedError,
     TopListNotFoundError,
     UnknownProjectError,
     UpstreamError,
+    UpstreamHeldBackError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
+)
+from pageviews_api.schemas.data_state import (
+    Dataset,
+    KnownProject,
+    KnownProjects,
+    LoadedDays,
+    RestatedDays,
 )
 from pageviews_api.schemas.names import is_article
 from pageviews_api.schemas.pageviews import (
     ArticleSeries,
-    DayStatus,
     ProjectSeries,
     RankedArticle,
     TopArticles,
@@ -38,16 +45,21 @@ from pageviews_api.schemas.pageviews import (
 from pageviews_api.schemas.query import (
     Access,
     Agent,
-    Granularity,
     Month,
     Series,
     SeriesQuery,
     TopQuery,
 )
-from pageviews_api.series import by_month, summarise
+from pageviews_api.series import by_period, summarise
 
 TOP_LOOK_BACK = 7
 """Days among which the newest top list is looked for."""
+
+TO_ANSWER = 0.1
+"""Seconds of a caller's deadline that are left for making an answer of what is held."""
+
+SPARE = timedelta(days=7)
+"""Days by which a range that ends with the newest loaded day may begin earlier than it seems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,59 +77,79 @@ class AnswerPolicy:
     notice: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of a series, before it is put into words.
+
+    ``asked`` is None, and ``days`` too, where the range holds no day yet. ``first_day`` is known
+    where all of the series is held.
+    """
+
+    asked: DateRange | None
+    days: Days | None
+    complete_through: date | None
+    first_day: date | None
+    checked_at: datetime
+    stale: bool
+
+
 class PageviewsClient:
     """Answers questions about views."""
 
-    def __init__(self, known: KnownDays, *, clock: Clock, policy: AnswerPolicy) -> None:
-        self._known = known
+    def __init__(self, store: DaysStore, *, clock: Clock, policy: AnswerPolicy) -> None:
+        self._store = store
         self._clock = clock
         self._policy = policy
 
+    @property
+    def notice(self) -> str | None:
+        """What every answer says beside its numbers."""
+        return self._policy.notice
+
     async def article(self, query: SeriesQuery) -> ArticleSeries:
-        """Tell an article's views in the days asked for.
+        """Tell an article's views in the days asked for. See ``told`` for what is raised."""
+        assert query.series.article is not None
+        answer = self._answer(query, await self.told(query))
+        return ArticleSeries(**answer, article=query.series.article)
+
+    async def project(self, query: SeriesQuery) -> ProjectSeries:
+        """Tell the views of all pages of a project in the days asked for.
+
+        The sum over its access and agents is the witness for which of its days are loaded. See
+        ``told`` for what is raised.
+        """
+        return ProjectSeries(**self._answer(query, await self.told(query)))
+
+    async def told(self, query: SeriesQuery) -> Told:
+        """Tell a series in columns.
 
         Raises
         ------
         ArticleNeverViewedError
             Wikimedia has never counted a view of this exact title.
         UnknownProjectError
-            Nor of anything in this project.
+            Nor of anything in this project; or it has no total of it, where that is asked for.
         UpstreamError
             No asked day can be told now.
         """
-        series = query.series
-        assert series.article is not None
+        time = asyncio.get_running_loop().time
+        until = time() + self._policy.deadline.total_seconds() - TO_ANSWER
         async with self._in_time():
-            known, calendar = await asyncio.gather(
-                self._stretch(query), self._calendar_or_none(query)
+            checks = await self._store.checks(
+                query.series,
+                since=self._first_day(query.days),
+                until=query.days.end if isinstance(query.days, DateRange) else None,
+                within=max(until - time(), 0.0),
             )
-            if not known.block.views:
-                await self._make_sure_of(series.project)
-                raise ArticleNeverViewedError(await self._never_viewed(series))
-        answer = self._answer(query, known, calendar)
-        return ArticleSeries(**answer, article=series.article)
-
-    async def project(self, query: SeriesQuery) -> ProjectSeries:
-        """Tell the views of all pages of a project in the days asked for.
-
-        The sum over its access and agents is the witness for which of its days are loaded.
-
-        Raises
-        ------
-        UnknownProjectError
-            Wikimedia has no total of this project.
-        UpstreamError
-            No asked day can be told now.
-        """
-        project = query.series.project
-        async with self._in_time():
-            known, calendar = await asyncio.gather(
-                self._stretch(query), self._calendar_or_none(query)
-            )
-            if not known.block.views and not await self._known.has_totals(project):
-                raise UnknownProjectError(f"Wikimedia's API has no totals for {project}.")
-        answer = self._answer(query, known, calendar)
-        return ProjectSeries(**answer)
+            newest = checks.checked.newest(self._clock.now())
+            asked = self._resolve(query.days, newest)
+            wanted = asked or DateRange(newest, newest)
+            known = await self._series(query.series, wanted, checks, max(until - time(), 0.0))
+            if known.block.is_empty:
+                known = await self._store.whole(query.series)
+                if known.block.is_empty:
+                    await self._make_sure_of_series(query.series)
+        return self._tell(asked, known, checks)
 
     async def top(self, query: TopQuery) -> TopArticles:
         """Tell the most viewed pages of a day or a month, by rank.
@@ -134,7 +166,7 @@ class PageviewsClient:
         async with self._in_time():
             for period in [query.period] if query.period else self._newest_days():
                 try:
-                    top = await self._known.top(query.project, query.access, period)
+                    top = await self._store.top(query.project, query.access, period)
                 except UpstreamError:
                     held = await self._newest_held_top(query)
                     if held is None:
@@ -156,7 +188,45 @@ class PageviewsClient:
         UpstreamError
             That cannot be told now.
         """
-        return (await self._known.calendar()).calendar
+        return await self._store.calendar()
+
+    async def projects(self) -> KnownProjects:
+        """Tell the projects of which Wikimedia has told a number so far; it is not asked."""
+        items = []
+        for project in self._store.projects:
+            known = await self._store.known_corrections(project)
+            newest = known.corrections.totals.newest if known else None
+            checked_at = known.checked_at if known else None
+            items.append(
+                KnownProject(project=project, complete_through=newest, checked_at=checked_at)
+            )
+        return KnownProjects(items=items, notice=self._policy.notice)
+
+    async def datasets(self) -> list[LoadedDays]:
+        """Tell which days of which dataset are loaded, as far as that is known."""
+        articles = await self._store.articles_dataset()
+        told = [_loaded(Dataset.PER_ARTICLE, articles)] if articles else []
+        for project in self._store.projects:
+            totals = await self._store.totals_dataset(project)
+            if totals:
+                told.append(_loaded(Dataset.AGGREGATE, totals))
+        tops = ((project, self._store.listed_days(project)) for project in self._store.projects)
+        return told + [loaded for project, days in tops if (loaded := _listed(project, days))]
+
+    async def corrections(self) -> list[RestatedDays]:
+        """Tell which days of which project were restated, as far as that is known."""
+        known = [await self._store.known_corrections(name) for name in self._store.projects]
+        return [
+            RestatedDays.of(
+                one.project,
+                noticed_at=one.corrections.noticed_at,
+                watched_since=one.corrections.begun_at if one.corrections.can_notice else None,
+                checked_at=one.checked_at,
+                history_checked_at=one.corrections.history_learned_at,
+            )
+            for one in known
+            if one
+        ]
 
     async def observe(self, series: Series, days: DateRange) -> Observation:
         """Ask AQS for these very days anew, for the archive: after everybody else.
@@ -166,7 +236,7 @@ class PageviewsClient:
         UpstreamError
             They cannot be told now.
         """
-        return await self._known.observe(series, days)
+        return await self._store.observe(series, days)
 
     async def top_articles(self, project: str, day: date, count: int) -> tuple[str, ...]:
         """Tell the first titles of a day's top list; empty where Wikimedia has none.
@@ -178,35 +248,50 @@ class PageviewsClient:
         UpstreamError
             That cannot be told now.
         """
-        rows = (await self._known.top(project, Access.ALL_ACCESS, day)).rows
+        rows = (await self._store.top(project, Access.ALL_ACCESS, day)).rows
         return tuple(row.article for row in rows[:count] if is_article(row.article))
 
-    async def _stretch(self, query: SeriesQuery) -> Known:
-        """Find what covers the range; where that is without views, all there ever was."""
-        until = self._until(query.days)
-        if self._is_recent(query):
-            try:
-                known = await self._known.recent(query.series, until=until)
-            except UpstreamError:
-                if not await self._known.holds_views(query.series):
-                    raise
-            else:
-                if known.block.views:
-                    return known
-        return await self._known.history(query.series, until=until)
-
-    def _until(self, days: DateRange | NamedRange) -> date:
-        """Tell the newest asked day that can be loaded at all."""
-        newest = yesterday(self._today())
-        return min(days.end, newest) if isinstance(days, DateRange) else newest
-
-    async def _calendar_or_none(self, query: SeriesQuery) -> KnownCalendar | None:
-        """Without the witness we still can tell what AQS said of the article itself."""
-        asked = self._resolve(query.days, None)
+    async def _series(
+        self, series: Series, wanted: DateRange, checks: Checks, within: float
+    ) -> KnownSeries:
+        """Find the days; who is held back because a check just failed is told that."""
         try:
-            return await self._known.calendar_of(query.series, since=asked.start if asked else None)
-        except UpstreamError:
-            return None
+            return await self._store.series(series, wanted, checks.checked, within=within)
+        except UpstreamHeldBackError:
+            if checks.failure is not None:
+                raise checks.failure from None
+            raise
+
+    def _tell(self, asked: DateRange | None, known: KnownSeries, checks: Checks) -> Told:
+        block, calendar = known.block, checks.checked.calendar
+        age, checked_at = checks.age, checks.checked_at
+        missing_from = None
+        if age is None or checked_at is None:
+            # What was learned can be told; whether it still holds could not be looked at.
+            checked_at, fresh = block.stretches[0].learned_at, False
+        else:
+            fresh = known.holds and age <= self._policy.freshness
+            if age > self._policy.stale_limit:
+                missing_from = first_unsettled(checked_at.date())
+        lost = checks.checked.corrections
+        days = tell(asked, block, calendar, lost, missing_from=missing_from) if asked else None
+        if days is not None and days.all_missing():
+            raise UpstreamUnreachableError(UPSTREAM, "cannot be asked, and what we hold is too old")
+        return Told(
+            asked=asked,
+            days=days,
+            complete_through=calendar.complete_through if calendar else None,
+            first_day=block.oldest if block.days.start == FIRST_DAY else None,
+            checked_at=checked_at,
+            stale=not fresh or (days is not None and days.any_missing()),
+        )
+
+    def _first_day(self, days: DateRange | NamedRange) -> date:
+        """Tell the first day that is meant, roughly: before it is known which are loaded."""
+        yesterday = self._today() - ONE_DAY
+        # A range may end with an older day than yesterday, and so begin with an older one.
+        asked = self._resolve(days, max(FIRST_DAY, yesterday - SPARE))
+        return asked.start if asked else yesterday
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
@@ -217,18 +302,21 @@ class PageviewsClient:
         except TimeoutError as e:
             raise UpstreamTimeoutError(UPSTREAM, "gave no complete answer in time") from e
 
-    def _is_recent(self, query: SeriesQuery) -> bool:
-        asked = self._resolve(query.days, None)
-        return asked is None or self._known.is_recent(asked.start)
-
-    def _resolve(self, days: DateRange | NamedRange, through: date | None) -> DateRange | None:
+    def _resolve(self, days: DateRange | NamedRange, newest: date) -> DateRange | None:
         if isinstance(days, DateRange):
             return days
-        today = self._today()
-        return days.resolve(today=today, complete_through=through or yesterday(today))
+        return days.resolve(today=self._today(), complete_through=newest)
+
+    async def _make_sure_of_series(self, series: Series) -> None:
+        """Tell an error, except where a project's total is without views in a part of it only."""
+        if series.article is not None:
+            await self._make_sure_of(series.project)
+            raise ArticleNeverViewedError(await self._never_viewed(series))
+        if not await self._store.has_totals(series.project):
+            raise UnknownProjectError(f"Wikimedia's API has no totals for {series.project}.")
 
     async def _make_sure_of(self, project: str) -> None:
-        if not await self._known.has_project(project):
+        if not await self._store.has_project(project):
             raise UnknownProjectError(f"Wikimedia has never counted a view of {project}.")
 
     async def _never_viewed(self, series: Series) -> str:
@@ -236,41 +324,33 @@ class PageviewsClient:
         title = series.article or ""
         detail = f'Wikimedia has never counted a view of "{title}" in {series.project}.'
         other = replace(series, article=title[:1].upper() + title[1:])
-        if other != series and await self._known.holds_views(other):
+        if other != series and await self._store.holds_views(other):
             detail += f' There is "{other.article}": upper and lower case count.'
         return detail
 
-    def _answer(
-        self, query: SeriesQuery, known: Known, calendar: KnownCalendar | None
-    ) -> dict[str, Any]:
-        block, loaded = known.block, calendar.calendar if calendar else None
-        through = loaded.complete_through if loaded else None
-        asked = self._resolve(query.days, through)
-        missing_from = self._missing_from(known)
-        points = day_points(asked, block, loaded, missing_from=missing_from) if asked else []
-        if points and all(point.status is DayStatus.MISSING for point in points):
-            raise UpstreamUnreachableError(UPSTREAM, "cannot be asked, and what we hold is too old")
-        held = [known.held, calendar.held] if calendar else [known.held]
-        monthly = query.granularity is Granularity.MONTHLY
+    def _answer(self, query: SeriesQuery, told: Told) -> dict[str, Any]:
+        points = told.days.points() if told.days else []
         return {
             "project": query.series.project,
             "access": query.series.access,
             "agent": query.series.agent,
             "granularity": query.granularity,
-            "start": asked.start if asked else None,
-            "end": asked.end if asked else None,
-            "reason": None if asked else "No day of this range is loaded yet.",
-            "complete_through": through,
-            "first_day": block.oldest if block.days.start == FIRST_DAY else None,
+            "start": told.asked.start if told.asked else None,
+            "end": told.asked.end if told.asked else None,
+            "reason": None if told.asked else "No day of this range is loaded yet.",
+            "complete_through": told.complete_through,
+            "first_day": told.first_day,
             "summary": summarise(points),
-            "items": by_month(points) if monthly else points,
-            **self._freshness(held, certain=calendar is not None),
+            "items": by_period(points, query.granularity),
+            "checked_at": told.checked_at.replace(microsecond=0),
+            "stale": told.stale,
+            "notice": self._policy.notice,
         }
 
     async def _newest_held_top(self, query: TopQuery) -> TopArticles | None:
         """Tell the newest list that is held, where no day was named and AQS cannot be asked."""
         for day in () if query.period else self._newest_days():
-            top = await self._known.held_top(query.project, query.access, day)
+            top = await self._store.held_top(query.project, query.access, day)
             if top is not None and top.rows:
                 return self._top_answer(query, day, top, certain=False)
         return None
@@ -285,20 +365,10 @@ class PageviewsClient:
             date=None if isinstance(period, Month) else period,
             month=str(period) if isinstance(period, Month) else None,
             items=[RankedArticle(**row.model_dump()) for row in top.rows],
-            **self._freshness([top.held], certain=certain),
+            checked_at=top.checked_at,
+            stale=not (certain and top.fresh),
+            notice=self._policy.notice,
         )
-
-    def _freshness(self, held: Sequence[Held], *, certain: bool) -> dict[str, Any]:
-        return {
-            "checked_at": min(part.checked_at for part in held),
-            "stale": not certain or max(part.age for part in held) > self._policy.freshness,
-            "notice": self._policy.notice,
-        }
-
-    def _missing_from(self, known: Known) -> date | None:
-        if known.held.age <= self._policy.stale_limit:
-            return None
-        return first_unsettled(known.held.checked_at.date())
 
     def _newest_days(self) -> list[date]:
         today = self._today()
@@ -306,3 +376,35 @@ class PageviewsClient:
 
     def _today(self) -> date:
         return self._clock.now().date()
+
+
+def _loaded(dataset: Dataset, known: KnownDataset) -> LoadedDays:
+    calendar = known.calendar
+    return LoadedDays.of(
+        dataset,
+        known.project,
+        complete_through=calendar.complete_through,
+        known_from=calendar.known_from,
+        shown_at=calendar.shown_at,
+        holes=calendar.holes,
+        checked_at=known.checked_at,
+        next_check_at=known.next_check_at,
+    )
+
+
+def _listed(project: str, days: Mapping[date, datetime | None]) -> LoadedDays | None:
+    """Tell for which days there are top lists; the list is its own witness."""
+    shown_at = {day: moment for day, moment in days.items() if moment}
+    if not shown_at:
+        return None
+    newest = max(shown_at)
+    return LoadedDays.of(
+        Dataset.TOP,
+        project,
+        complete_through=newest,
+        known_from=min(days),
+        shown_at=shown_at,
+        holes=[day for day in days if day < newest and day not in shown_at],
+        checked_at=max(shown_at.values()),
+        next_check_at=None,
+    )
