@@ -25,6 +25,8 @@ MAY_USE = {
     "days": frozenset({"daterange", "exceptions", "schemas"}),
     "cache": frozenset({"clock", "exceptions"}),
     "budget": frozenset({"clock", "exceptions"}),
+    "shared": frozenset({"clock", "exceptions"}),
+    "shared_gate": frozenset({"budget", "clock", "exceptions", "shared"}),
     "clients": PURE | {"budget", "cache", "days", "series"},
     "archive": PURE | {"clients", "days", "series"},
     "archive_shelf": PURE | {"archive", "clients", "days", "series"},
@@ -33,7 +35,7 @@ MAY_USE = {
     "logs": frozenset[str](),
     "resources": PURE
     | {"", "archive", "archive_shelf", "archiver", "budget", "cache", "clients", "config"}
-    | {"scheduler"},
+    | {"scheduler", "shared", "shared_gate"},
     "dependencies": PURE | {"archive", "clients", "resources"},
     "routers": PURE | {"", "archive", "clients", "dependencies", "series"},
     "exception_handlers": frozenset({"clock", "exceptions", "schemas"}),
@@ -67,7 +69,7 @@ PLACES = {
     "fastapi_offline": {"docs_page"},
     "httpx": {"clients.base", "resources"},
     "pydantic_settings": {"config"},
-    "redis": {"budget", "cache", "resources"},
+    "redis": {"shared"},
     "typer": {"cli"},
     "uvicorn": {"cli"},
 }

@@ -57,6 +57,13 @@ BAD = [
     ("CACHE_WAIT", "-1"),
     ("CACHE_STALE_LIMIT", "0"),
     ("CACHE_MAX_BYTES", "999999"),
+    ("REDIS_URL", "CANARY"),
+    ("REDIS_URL", "http://:CANARY@localhost:6379"),
+    ("REDIS_URL", "redis://:CANARY@"),
+    ("REDIS_URL", "redis://:CANARY@localhost:99999"),
+    ("REDIS_URL", "redis://:CANARY@localhost/zero"),
+    ("REDIS_URL", "redis://:CANARY@localhost?socket_timeout=9"),
+    ("REDIS_URL", "unix://"),
     ("ARCHIVE_PREFIX", "CANARY"),
     ("ARCHIVE_PREFIX", "../CANARY?/"),
     ("ARCHIVE_ARTICLES", "evil.com/CANARY"),
@@ -108,6 +115,23 @@ def test_defaults__are_those_of_the_documentation(monkeypatch: pytest.MonkeyPatc
     assert settings.selection == Selection(top=100)
     assert settings.freshness.total_seconds() == 7200
     assert settings.allowed_origins == settings.allowed_hosts == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "rediss://user:CANARY@redis.example.org:6380/2?ssl_cert_reqs=none",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_redis__lifts_the_limit_of_workers(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """With Redis the workers share one budget, and there may be as many as one likes."""
+    settings = _load(monkeypatch, REDIS_URL=url, WEB_CONCURRENCY="8", REPLICAS="2")
+    assert settings.processes == 16
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == url
+    assert "CANARY" not in repr(settings)
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)

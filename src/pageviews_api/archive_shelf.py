@@ -35,6 +35,12 @@ TRIES = 12
 FINISH_WITHIN = 4.0
 """Seconds that the write in hand may take when the service stops."""
 
+LISTED_WITHIN = 2.0
+"""Seconds that whoever only wants to tell of the archives waits for their list."""
+
+LISTING_KEPT = 60.0
+"""Seconds for which that list is told again."""
+
 
 class DayOutcome(StrEnum):
     """What a run did for a day."""
@@ -250,6 +256,37 @@ class ArchiveShelf:
     def _result(self, outcome: DayOutcome, document: ArchiveDocument, body: bytes) -> DayResult:
         key, digest = self._store.key(document.date), hashlib.sha256(body).hexdigest()
         return DayResult(document.date, outcome, document, key, len(body), digest)
+
+
+class ArchiveListing:
+    """Tells which days are archived: cheaply, and without ever failing."""
+
+    def __init__(self, store: ArchiveStore, *, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self._days: list[date] | None = None
+        self._listed_at: float | None = None
+
+    async def days(self) -> list[date] | None:
+        """List the archived days, oldest first, as they were at most a minute ago.
+
+        None where the store cannot be listed within 2 s; that, too, is told for a minute.
+        """
+        async with self._one_at_a_time:
+            now = self._clock.monotonic()
+            if self._listed_at is None or now >= self._listed_at + LISTING_KEPT:
+                self._days = await self._list()
+                self._listed_at = self._clock.monotonic()
+            return self._days
+
+    async def _list(self) -> list[date] | None:
+        try:
+            async with asyncio.timeout(LISTED_WITHIN):
+                return await self._store.days()
+        except (ArchiveError, TimeoutError) as e:
+            logger.bind(store=self._store.location, reason=str(e)).warning("archives not listed")
+            return None
 
 
 def _decode(day: date, stored: StoredArchive) -> ArchiveDocument:

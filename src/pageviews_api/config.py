@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from cronsim import CronSim, CronSimError
 from pydantic import (
@@ -32,6 +32,7 @@ _ORIGIN = re.compile(
     r"(?:http(?!.*:80$)|https(?!.*:443$))://"
     r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?"
 )
+_REDIS_OPTIONS = {"db", "ssl_ca_certs", "ssl_cert_reqs"}
 _CONTACT = re.compile(r"[!-'*-~]+(?:@|://)[!-'*-~]+")  # no spaces, brackets or control characters
 
 
@@ -64,6 +65,23 @@ def _check_url(url: str) -> str:
     if parts.username or parts.password:
         raise ValueError("holds a user name or password, which a URL would show")
     return url.rstrip("/")
+
+
+def _check_redis_url(secret: SecretStr) -> SecretStr:
+    """Refuse what redis-py would take in silence: a database that is no number, any option."""
+    parts = urlsplit(secret.get_secret_value())
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    where = parts.path.strip("/") if parts.scheme == "unix" else parts.hostname
+    database = "" if parts.scheme == "unix" else parts.path.strip("/")
+    known = parts.scheme in {"redis", "rediss", "unix"} and where and port != -1
+    if not known or (database and not database.isdecimal()) or parts.fragment:
+        raise ValueError("is no URL such as redis://example.org:6379/0")
+    if parse_qs(parts.query, keep_blank_values=True).keys() - _REDIS_OPTIONS:
+        raise ValueError("has an option other than db, ssl_ca_certs and ssl_cert_reqs")
+    return secret
 
 
 def _check_contact(contact: str) -> str:
@@ -191,6 +209,11 @@ class Settings(BaseSettings):
     cache_max_bytes: Annotated[
         int, Field(ge=1_000_000, description="Bytes of memory for the cache.")
     ] = 128_000_000
+    redis_url: Annotated[
+        OptionalSecret,
+        AfterValidator(lambda value: None if value is None else _check_redis_url(value)),
+        Field(description="Redis, for more than one process: redis://, rediss:// or unix://."),
+    ] = None
 
     archive_enabled: Annotated[bool, Field(description="Whether this process archives.")] = True
     archive_bucket: Annotated[OptionalText, Field(description="S3 bucket of the archives.")] = None
@@ -235,8 +258,11 @@ class Settings(BaseSettings):
     def _fits_together(self) -> Self:
         if self._calls_wikimedia and self.aqs_contact is None:
             _refuse("AQS_CONTACT", "is required to call Wikimedia: your URL or e-mail")
-        if self.web_concurrency > MAX_WORKERS_WITHOUT_SHARED_BUDGET:
-            _refuse("WEB_CONCURRENCY", "is above 3, the requests in flight that Wikimedia allows")
+        if self.redis_url is None and self.web_concurrency > MAX_WORKERS_WITHOUT_SHARED_BUDGET:
+            _refuse(
+                "WEB_CONCURRENCY",
+                "is above 3, the requests in flight that Wikimedia allows; more need REDIS_URL",
+            )
         if (self.aws_access_key_id is None) is not (self.aws_secret_access_key is None):
             _refuse("AWS_SECRET_ACCESS_KEY", "and AWS_ACCESS_KEY_ID are given together or not")
         self.witness  # noqa: B018  # refuses a witness that is none

@@ -9,6 +9,7 @@ from pageviews_api.clients.pageviews import PageviewsClient
 from pageviews_api.daterange import DateRange, check_asked_day, check_asked_days, month_end
 from pageviews_api.exceptions import FieldError, InvalidDateRangeError, InvalidParameterError
 from pageviews_api.resources import Resources
+from pageviews_api.schemas.data_state import DataState
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.names import Article, ArticleProject, Project
 from pageviews_api.schemas.query import (
@@ -117,3 +118,10 @@ async def _readiness(resources: ResourcesDep) -> Readiness:
 
 
 ReadinessDep = Annotated[Readiness, Depends(_readiness)]
+
+
+async def _data_state(resources: ResourcesDep) -> DataState:
+    return await resources.data_state()
+
+
+DataStateDep = Annotated[DataState, Depends(_data_state)]

@@ -31,7 +31,8 @@ from pageviews_api.middleware import (
     is_request_id,
 )
 from pageviews_api.resources import Resources, open_resources
-from pageviews_api.routers import articles, health, problems, projects, top
+from pageviews_api.routers import articles, data_state, health, problems, projects, top
+from pageviews_api.schemas.data_state import DataState, KnownProjects
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries, TopArticles
 from pageviews_api.schemas.problem import Problem
@@ -53,13 +54,17 @@ Wikimedia, or not to be had now. All days are UTC. Wikimedia's numbers are
 [CC0](https://creativecommons.org/publicdomain/zero/1.0/).
 """
 
-WITH_EXAMPLE = (ArticleSeries, ProjectSeries, TopArticles, Readiness)
+WITH_EXAMPLE = (ArticleSeries, DataState, KnownProjects, ProjectSeries, Readiness, TopArticles)
 """Answers whose example holds a null."""
 
 TAGS = [
     {"name": "articles", "description": "How often an article was looked at."},
     {"name": "projects", "description": "How often a whole project was looked at."},
     {"name": "top", "description": "What was looked at most."},
+    {
+        "name": "data-state",
+        "description": "What is loaded, restated and archived, and what may still be asked.",
+    },
     {"name": "problems", "description": "What an error means."},
     {"name": "health", "description": "What probes ask for."},
 ]
@@ -97,7 +102,7 @@ def create_app(
         middleware=_middleware(settings, clock),
     )
     install_exception_handlers(app)
-    for router in (articles, projects, top, problems, health):
+    for router in (articles, projects, top, data_state, problems, health):
         app.include_router(router.router)
     if settings.docs_enabled:
         add_docs_page(app)

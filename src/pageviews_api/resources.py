@@ -12,29 +12,44 @@ from loguru import logger
 from pydantic import SecretStr
 
 from pageviews_api import __version__
-from pageviews_api.archive_shelf import TRIES, ArchiveShelf, DayOutcome
+from pageviews_api.archive_shelf import TRIES, ArchiveListing, ArchiveShelf, DayOutcome
 from pageviews_api.archiver import ASK_AGAIN_FOR_DATA, ArchivePlan, DailyArchiver
-from pageviews_api.budget import CircuitBreaker, CircuitState, Gate
+from pageviews_api.budget import CircuitBreaker, CircuitState, Gate, RequestGate
 from pageviews_api.cache import Cache
-from pageviews_api.clients.aqs import UPSTREAM, AqsClient
+from pageviews_api.clients.aqs import TRY_TIMEOUT, UPSTREAM, AqsClient
 from pageviews_api.clients.archive_store import ArchiveStore
 from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.clients.archive_store_s3 import S3ArchiveStore, open_s3_client
 from pageviews_api.clients.base import UpstreamClient
-from pageviews_api.clients.known_days import KnownDays
+from pageviews_api.clients.days_store import DaysStore
 from pageviews_api.clients.pageviews import AnswerPolicy, PageviewsClient
 from pageviews_api.clock import Clock
 from pageviews_api.config import Settings
 from pageviews_api.exceptions import ArchiveError, UpstreamError
 from pageviews_api.scheduler import ScheduledTask
-from pageviews_api.schemas.health import AqsReadiness, ArchiveReadiness, Condition, Readiness
+from pageviews_api.schemas.data_state import ArchiveCoverage, Budget, DataState
+from pageviews_api.schemas.health import (
+    AqsReadiness,
+    ArchiveReadiness,
+    Condition,
+    Readiness,
+    RedisReadiness,
+)
 from pageviews_api.schemas.query import Series
+from pageviews_api.shared import Shared, open_shared
+from pageviews_api.shared_gate import Limits, SharedGate
 
 CONNECTIONS_KEPT = 60.0
 """Seconds for which an idle connection to Wikimedia is kept."""
 
 STORE_PING_WITHIN = 2.0
 """Seconds that a readiness probe may wait for the archive store; Render waits 5."""
+
+ARCHIVE_LEASE = 60.0
+"""Seconds after which another process archives if the one that did has died."""
+
+ASK_AGAIN_FOR_TURN = timedelta(minutes=15)
+"""How long a process waits that let another one archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +59,11 @@ class Resources:
     settings: Settings
     clock: Clock
     pageviews: PageviewsClient
-    gate: Gate
+    shared: Shared | None
+    gate: RequestGate
     breaker: CircuitBreaker
     store: ArchiveStore
+    archive_listing: ArchiveListing
     archiver: DailyArchiver
     archive_task: ScheduledTask
 
@@ -58,11 +75,20 @@ class Resources:
             circuit=self.breaker.state,
             paused=self.gate.paused,
         )
-        archive = await self._archive_readiness()
-        degraded = Condition.DEGRADED in {aqs.status, archive.status}
+        archive, redis = await self._archive_readiness(), self._redis_readiness()
+        degraded = Condition.DEGRADED in {aqs.status, archive.status, redis.status}
         return Readiness(
-            status=Condition.DEGRADED if degraded else Condition.OK, aqs=aqs, archive=archive
+            status=Condition.DEGRADED if degraded else Condition.OK,
+            aqs=aqs,
+            archive=archive,
+            redis=redis,
         )
+
+    def _redis_readiness(self) -> RedisReadiness:
+        if self.shared is None:
+            return RedisReadiness(status=Condition.OFF)
+        lost = self.shared.lost
+        return RedisReadiness(status=Condition.DEGRADED if lost else Condition.OK)
 
     async def _archive_readiness(self) -> ArchiveReadiness:
         state = self.archiver.state
@@ -76,6 +102,44 @@ class Resources:
             last_run=state.last_run,
             last_success=state.last_success,
             reason=reason,
+        )
+
+    async def data_state(self) -> DataState:
+        """Tell what is known of the data, and what may still be asked; AQS is not asked."""
+        return DataState(
+            datasets=await self.pageviews.datasets(),
+            corrections=await self.pageviews.corrections(),
+            archive=await self._archive_coverage(),
+            budget=self._budget(),
+            notice=self.pageviews.notice,
+        )
+
+    def _budget(self) -> Budget:
+        paused_for = self.gate.paused_for
+        until = self.clock.now() + timedelta(seconds=paused_for) if paused_for else None
+        return Budget(
+            requests_per_minute=self.gate.limit,
+            remaining=self.gate.remaining,
+            in_flight=self.gate.in_flight,
+            paused_until=until.replace(microsecond=0) if until else None,
+            circuit=self.breaker.state,
+            shared=self.shared is not None and not self.shared.lost,
+        )
+
+    async def _archive_coverage(self) -> ArchiveCoverage:
+        days, state = await self.archive_listing.days(), self.archiver.state
+        archived = days or []
+        fault = self._archive_fault() if self.settings.archive_enabled else None
+        silent = "the archive store cannot be listed" if days is None else None
+        return ArchiveCoverage(
+            enabled=self.settings.archive_enabled,
+            newest=max(archived, default=None),
+            oldest=min(archived, default=None),
+            days=None if days is None else len(days),
+            incomplete=state.incomplete(archived),
+            last_run=state.last_run,
+            last_success=state.last_success,
+            last_error=fault or silent,
         )
 
     def _archive_fault(self) -> str | None:
@@ -112,12 +176,8 @@ async def open_resources(
     """
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(_http_client(settings))
-        gate = Gate(
-            UPSTREAM,
-            max_concurrency=max(settings.aqs_max_concurrency // settings.processes, 1),
-            requests_per_minute=max(settings.aqs_requests_per_minute // settings.processes, 1),
-            clock=clock,
-        )
+        shared = await _open_shared(settings, clock, stack)
+        gate = _gate(settings, clock, shared)
         stack.push_async_callback(gate.aclose)
         breaker = CircuitBreaker(UPSTREAM, clock)
         aqs = AqsClient(
@@ -131,10 +191,11 @@ async def open_resources(
             max_bytes=settings.cache_max_bytes,
             wait=timedelta(seconds=settings.cache_wait),
             clock=clock,
+            shared=shared,
         )
         stack.push_async_callback(cache.aclose)
         pageviews = PageviewsClient(
-            _known_days(aqs, cache, settings, clock),
+            _days_store(aqs, cache, settings, clock),
             clock=clock,
             policy=_policy(settings, notice),
         )
@@ -145,12 +206,37 @@ async def open_resources(
             settings=settings,
             clock=clock,
             pageviews=pageviews,
+            shared=shared,
             gate=gate,
             breaker=breaker,
             store=store,
+            archive_listing=ArchiveListing(store, clock=clock),
             archiver=archiver,
-            archive_task=_archive_task(archiver, store, settings, clock),
+            archive_task=_archive_task(archiver, store, settings, clock, shared=shared),
         )
+
+
+async def _open_shared(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Shared | None:
+    url = _revealed(settings.redis_url)
+    return None if url is None else await stack.enter_async_context(open_shared(url, clock))
+
+
+def _gate(settings: Settings, clock: Clock, shared: Shared | None) -> RequestGate:
+    """Build the gate: all processes' in Redis, or this one's part of it."""
+    if shared is None:
+        return Gate(
+            UPSTREAM,
+            max_concurrency=max(settings.aqs_max_concurrency // settings.processes, 1),
+            requests_per_minute=max(settings.aqs_requests_per_minute // settings.processes, 1),
+            clock=clock,
+        )
+    limits = Limits(
+        max_concurrency=settings.aqs_max_concurrency,
+        requests_per_minute=settings.aqs_requests_per_minute,
+        processes=settings.processes,
+        longest=TRY_TIMEOUT,
+    )
+    return SharedGate(UPSTREAM, shared, limits=limits, clock=clock)
 
 
 def _http_client(settings: Settings) -> httpx.AsyncClient:
@@ -174,9 +260,9 @@ def _http_client(settings: Settings) -> httpx.AsyncClient:
     )
 
 
-def _known_days(aqs: AqsClient, cache: Cache, settings: Settings, clock: Clock) -> KnownDays:
+def _days_store(aqs: AqsClient, cache: Cache, settings: Settings, clock: Clock) -> DaysStore:
     project, article = settings.witness
-    return KnownDays(
+    return DaysStore(
         aqs,
         cache,
         clock=clock,
@@ -230,7 +316,12 @@ def _revealed(secret: SecretStr | None) -> str | None:
 
 
 def _archive_task(
-    archiver: DailyArchiver, store: ArchiveStore, settings: Settings, clock: Clock
+    archiver: DailyArchiver,
+    store: ArchiveStore,
+    settings: Settings,
+    clock: Clock,
+    *,
+    shared: Shared | None,
 ) -> ScheduledTask:
     checked = settings.archive_bucket is None  # a folder was looked at before the task begins
 
@@ -245,8 +336,14 @@ def _archive_task(
         waiting = any(result.outcome is DayOutcome.WAITING for result in results)
         return ASK_AGAIN_FOR_DATA if waiting else None
 
+    async def archive_in_turn(today_due: bool) -> timedelta | None:  # noqa: FBT001  # as `archive`
+        if shared is None:
+            return await archive(today_due)
+        async with shared.hold("archive", lease=ARCHIVE_LEASE) as ours:
+            return await archive(today_due) if ours else ASK_AGAIN_FOR_TURN
+
     return ScheduledTask(
-        "archive", archive, settings.archive_schedule, now=clock.now, sleep=clock.sleep
+        "archive", archive_in_turn, settings.archive_schedule, now=clock.now, sleep=clock.sleep
     )
 
 

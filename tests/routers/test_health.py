@@ -36,6 +36,7 @@ async def test_readyz__all_well(service: Service) -> None:
         "status": "ok",
         "aqs": {"status": "ok", "circuit": "closed", "paused": False},
         "archive": {"status": "off", "last_run": None, "last_success": None, "reason": None},
+        "redis": {"status": "off"},
     }
     assert service.aqs.count() == 0
 

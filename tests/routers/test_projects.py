@@ -18,9 +18,11 @@ async def test_get_project__latest_days(service: Service) -> None:
     assert [item["status"] for item in answer["items"]] == ["ok"] * 30
     assert answer["summary"]["total"] == sum(item["views"] for item in answer["items"])
     await service.client.get("/api/v1/projects/fr.wikipedia?range=latest-90")
-    assert service.aqs.count(lambda path: "/aggregate/fr.wikipedia/all-access/user/" in path) == 1
+    assert service.aqs.count(lambda path: "/all-access/user/daily/2024112200/" in path) == 1
+    # The sum over all agents tells which days are loaded, that of people which were restated.
     assert service.aqs.count(lambda path: "/all-access/all-agents/" in path) == 1
-    assert service.aqs.count() == 2  # the sum over all agents tells which days are loaded
+    assert service.aqs.count(lambda path: "/all-access/user/daily/2015070100/" in path) == 1
+    assert service.aqs.count() == 3
 
 
 async def test_get_project__part_without_views(service: Service) -> None:

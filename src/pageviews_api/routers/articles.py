@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/v1/articles", tags=["articles"], dependencies=[N
     responses=problem_responses("article-never-viewed", "unknown-project", *UPSTREAM_PROBLEMS),
 )
 async def get_article(query: ArticleQueryDep, pageviews: PageviewsDep) -> ArticleSeries:
-    """How often an article was looked at, day by day or month by month, with a summary.
+    """How often an article was looked at, by day, week or month, with a summary.
 
     The title may hold slashes, raw or as `%2F`, and spaces or underscores. Upper and lower case
     count. A redirect's title is a series of its own: its views are not in those of the article

@@ -49,6 +49,12 @@ class ArchiveReadiness(HealthModel):
     reason: Annotated[str | None, Field(description="What is wrong, where something is.")]
 
 
+class RedisReadiness(HealthModel):
+    """Whether this process is in touch with the others; it goes on by itself if not."""
+
+    status: Condition
+
+
 class Readiness(HealthModel):
     """Whether the service can serve, and what it has to do without."""
 
@@ -64,6 +70,7 @@ class Readiness(HealthModel):
                         "last_success": "2026-11-22T04:15:09Z",
                         "reason": None,
                     },
+                    "redis": {"status": "off"},
                 }
             ]
         }
@@ -72,3 +79,4 @@ class Readiness(HealthModel):
     status: Condition
     aqs: AqsReadiness
     archive: ArchiveReadiness
+    redis: RedisReadiness
