@@ -49,8 +49,8 @@ def test_upstream_requests__as_json(outcome: Outcome) -> None:
 
 
 def test_upstream_requests__in_their_order(outcome: Outcome) -> None:
-    """No cache asks most, then the URL cache, then the store; the floor asks least."""
-    assert outcome.none > outcome.url_cache > outcome.store.series >= outcome.floor
+    """No cache asks most, then the URL cache, then the store with its probes, then the floor."""
+    assert outcome.none > outcome.url_cache > outcome.asked > outcome.floor
 
 
 def test_upstream_requests__for_people(

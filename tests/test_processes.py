@@ -10,7 +10,7 @@ import httpx
 
 from tests.conftest import CONTACT, YESTERDAY
 from tests.support.fake_aqs import FakeAqs
-from tests.support.processes import environment, serving
+from tests.support.processes import PATIENT, environment, serving
 from tests.support.redis_server import RedisServer
 
 PROCESSES = 4
@@ -25,13 +25,13 @@ TITLES = [f"Article_{number}" for number in range(60)]
 async def started(
     count: int, aqs_url: str, redis: RedisServer, **settings: str
 ) -> AsyncIterator[list[httpx.AsyncClient]]:
-    """Start so many servers with one Redis; give a client for each."""
+    """Start so many servers with one Redis, which no busy machine loses; give clients of them."""
     env = environment(
         aqs_url, REDIS_URL=redis.url, AQS_CONTACT=CONTACT, REPLICAS=str(count), **settings
     )
     async with AsyncExitStack() as stack:
         servers = await asyncio.gather(
-            *(stack.enter_async_context(serving(env)) for _ in range(count))
+            *(stack.enter_async_context(serving(env, words=PATIENT)) for _ in range(count))
         )
         yield [
             await stack.enter_async_context(httpx.AsyncClient(base_url=server.url, timeout=60))
@@ -88,7 +88,7 @@ async def test_processes__redis_down_at_the_start(aqs_url: str, redis: RedisServ
         assert await ask(client, ["Strasbourg"]) == [HTTPStatus.OK]
         assert (await client.get("/readyz")).json()["redis"] == {"status": "degraded"}
         redis.start()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await client.get("/readyz")).json()["redis"] != {"status": "ok"}:  # noqa: ASYNC110  # it happens in another process
                 await asyncio.sleep(0.05)
 
@@ -97,7 +97,7 @@ async def test_processes__one_cold_series(aqs: FakeAqs, aqs_url: str, redis: Red
     """Row B1: two processes with 500 callers each for one cold series make one fetch."""
     aqs.delay = 0.2
     async with (
-        started(2, aqs_url, redis) as clients,
+        started(2, aqs_url, redis, AQS_TIMEOUT="60") as clients,
         # httpx takes seconds of our own time for so many at once (encode/httpcore#1035).
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
     ):

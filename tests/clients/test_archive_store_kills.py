@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 FIRST_DAY = date(2026, 1, 1)
 WRITERS = 4
-LONGEST_LIFE = 0.15
-"""Seconds that a victim lives at most: time for a few archives."""
+MOST_WRITES = 4
+"""Writes that a victim tells of before its last moments begin, at most."""
+
+LAST_MOMENTS = 0.05
+"""Seconds that it lives on then, at most: about as long as a write takes."""
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ async def writer(*arguments: str) -> AsyncIterator[Writer]:
         assert process.stdin is not None
         process.stdin.close()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await process.wait()
         except TimeoutError:
             process.kill()
@@ -103,10 +106,12 @@ class Progress:
         return max(done) + timedelta(days=1) if done else FIRST_DAY
 
 
-async def live_and_die(parent: Writer, progress: Progress, seconds: float) -> None:
-    """Let one victim write for so long, and kill it."""
+async def live_and_die(parent: Writer, progress: Progress, writes: int, seconds: float) -> None:
+    """Let one victim make so many writes, and go on for so long, and kill it."""
     await parent.say(progress.next_day.isoformat())
     victim = int((await parent.hear()).removeprefix("ready "))
+    for _ in range(writes):
+        progress.note(await parent.hear())
     try:
         async with asyncio.timeout(seconds):
             while True:
@@ -137,7 +142,8 @@ async def test_write__killed_at_any_moment(place: WriterPlace, kills: int) -> No
     async with writer("victims", place.as_json()) as parent, place.store() as store:
         for _ in range(kills):
             since = progress.next_day
-            await live_and_die(parent, progress, chance.uniform(0, LONGEST_LIFE))
+            writes, last = chance.randint(0, MOST_WRITES), chance.uniform(0, LAST_MOMENTS)
+            await live_and_die(parent, progress, writes, last)
             stored = await store.days()
             assert set(stored) >= set(progress.editions)
             await assert_whole(store, [day for day in stored if day >= since], progress)

@@ -491,7 +491,7 @@ async def test_get_article__long_target(aqs: FakeAqs, base_url: str) -> None:
 
 async def test_get_article__long_values(service: Service) -> None:
     """The longest text that a server lets in is refused about as fast as one byte (row C9)."""
-    started = time.perf_counter()
+    started = time.process_time()  # others on this machine do not count
     for unit in ("1", "-", "a.", "latest-", "2026-11-0", "%20"):
         text = unit * (1_900 // len(unit))
         for name in ("start", "end", "range", "access", "agent", "granularity", "other"):
@@ -503,7 +503,7 @@ async def test_get_article__long_values(service: Service) -> None:
         for path in (f"/api/v1/articles/{text}/X", f"/api/v1/articles/fr.wikipedia/{text}"):
             assert len(problem_fields(await service.client.get(path))) == 1
     # All together take about 0.5 s; one quadratic pattern alone would take far longer than 10.
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert service.aqs.count() == 0
 
 
@@ -530,7 +530,7 @@ async def test_head__is_get_without_the_body(base_url: str) -> None:
             assert head.status_code == get.status_code == status
             assert head.content == b""
             assert _without_date(head) == _without_date(get)
-            assert int(head.headers["content-length"]) == len(get.content) > 0
+            assert int(head.headers["content-length"]) == get.num_bytes_downloaded > 0
 
 
 def _without_date(response: httpx.Response) -> list[tuple[str, str]]:
@@ -576,9 +576,10 @@ class TestUpstreamFails:
         return SkippingClock()
 
     @pytest.fixture
-    def settings(self, settings: Settings) -> Settings:
-        """Give settings under which a mute AQS is noticed soon."""
-        return settings.model_copy(update={"aqs_timeout": 0.5})
+    def settings(self, settings: Settings, request: pytest.FixtureRequest) -> Settings:
+        """Give settings under which a mute AQS is noticed soon, and any other is waited for."""
+        name = request.node.callspec.id if hasattr(request.node, "callspec") else ""
+        return settings.model_copy(update={"aqs_timeout": 0.5}) if "slow" in name else settings
 
     @pytest.mark.parametrize(
         ("behaviour", "status", "slug"),

@@ -5,13 +5,17 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 DEAD = "http://127.0.0.1:9"
 """Where nobody listens."""
 
 WORDS = [sys.executable, "-m", "pageviews_api"]
+
+PATIENT = [sys.executable, str(Path(__file__).parent / "patient.py")]
+"""The same, but Redis is waited for longer than in life: a busy machine must not lose it."""
 
 
 def environment(aqs_url: str, **settings: str) -> dict[str, str]:
@@ -33,7 +37,7 @@ async def run(*words: str, env: Mapping[str, str]) -> tuple[int | None, str, str
     process = await asyncio.create_subprocess_exec(
         *WORDS, *words, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
 
@@ -47,21 +51,21 @@ class Server:
         self.url = url
 
     async def stop(self) -> int:
-        """Send SIGTERM and wait for the end, at most 10 seconds; give the exit code."""
+        """Send SIGTERM and wait for the end, at most 30 seconds; give the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self.process.wait()
 
 
 @asynccontextmanager
-async def serving(env: Mapping[str, str]) -> AsyncIterator[Server]:
+async def serving(env: Mapping[str, str], *, words: Sequence[str] = WORDS) -> AsyncIterator[Server]:
     """Start a server, on a free port where PORT is 0, and wait until it says that it is up."""
-    process = await asyncio.create_subprocess_exec(*WORDS, "serve", env=env, stderr=-1)
+    process = await asyncio.create_subprocess_exec(*words, "serve", env=env, stderr=-1)
     assert process.stderr is not None
     log: list[str] = []
     reading = None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not (match := re.search(r"running on (http://\S+)", "".join(log[-1:]))):
                 line = (await process.stderr.readline()).decode()
                 assert line, log

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,13 +19,17 @@ _START_TRIES = 3
 
 
 class RedisServer:
-    """A redis-server that keeps nothing on disk; its port stays the same when it is restarted."""
+    """A redis-server that keeps nothing on disk; its port stays the same when it is restarted.
+
+    ``when_hanging`` is told before it stands still (True), and before it goes on (False).
+    """
 
     def __init__(self, program: str, folder: Path) -> None:
         self._program = program
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
+        self.when_hanging: Callable[[bool], None] = lambda _: None
 
     @property
     def url(self) -> str:
@@ -57,10 +61,12 @@ class RedisServer:
 
     def hang(self) -> None:
         """Let it stand still: it takes connections and bytes, and answers nothing."""
+        self.when_hanging(True)
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
         """Let it go on where it stood."""
+        self.when_hanging(False)
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -97,13 +103,13 @@ def _free_port() -> int:
         return port
 
 
-def _answers(port: int, process: "subprocess.Popen[bytes]", within: float = 20.0) -> bool:
+def _answers(port: int, process: "subprocess.Popen[bytes]", within: float = 60.0) -> bool:
     """Ask until it answers; False if it ended or the time is over."""
     pause, until = Event(), time.monotonic() + within
     while process.poll() is None and time.monotonic() < until:
         with (
             suppress(OSError),
-            socket.create_connection(("127.0.0.1", port), timeout=1) as connection,
+            socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
         ):
             connection.sendall(b"PING\r\n")
             if connection.recv(5) == b"+PONG":
