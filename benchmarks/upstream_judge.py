@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from benchmarks.upstream_contenders import resolved
 from benchmarks.upstream_workload import ClientRequest
-from pageviews_api.clients.pageviews import Told
+from pageviews_api.clients.rescue import Told
 from pageviews_api.daterange import DateRange
 from pageviews_api.days import STATUSES, UNSETTLED, Days
 from pageviews_api.schemas.pageviews import DayStatus

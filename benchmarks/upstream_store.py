@@ -13,10 +13,12 @@ from pageviews_api.budget import CircuitBreaker, Gate
 from pageviews_api.cache import Cache
 from pageviews_api.clients.aqs import UPSTREAM, AqsClient
 from pageviews_api.clients.days_store import DaysStore
-from pageviews_api.clients.pageviews import AnswerPolicy, PageviewsClient, Told
+from pageviews_api.clients.pageviews import AnswerPolicy, PageviewsClient
+from pageviews_api.clients.rescue import Told
 from pageviews_api.clock import Clock
 from pageviews_api.exceptions import UpstreamError
 from pageviews_api.schemas.query import SeriesQuery
+from tests.support.no_archive import NoArchive
 from tests.support.simulated_aqs import History, Kind, SimulatedAqs, Troubles
 
 LATENCY = 0.15
@@ -140,4 +142,4 @@ def _pageviews(aqs: SimulatedAqs, clock: Clock, seed: int) -> PageviewsClient:
         stale_limit=timedelta(hours=26),
         deadline=timedelta(seconds=8),
     )
-    return PageviewsClient(store, clock=clock, policy=policy)
+    return PageviewsClient(store, NoArchive(), clock=clock, policy=policy)

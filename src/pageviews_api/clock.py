@@ -44,3 +44,28 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait for ``seconds``."""
         await asyncio.sleep(seconds)
+
+
+class RemoteClock:
+    """What time it is elsewhere, as the dates of answers tell.
+
+    An answer can be old, never new: what is believed is the latest time that any has told, moved
+    on by our monotonic clock. So a jump of our own wall clock shows at once.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._heard: tuple[datetime, float] | None = None
+
+    def hear(self, moment: datetime) -> None:
+        """Take note that it was ``moment`` there, or later, just now."""
+        known = self.now()
+        if known is None or moment > known:
+            self._heard = moment, self._clock.monotonic()
+
+    def now(self) -> datetime | None:
+        """Tell the time there; None if nothing was heard."""
+        if self._heard is None:
+            return None
+        moment, heard_at = self._heard
+        return moment + timedelta(seconds=self._clock.monotonic() - heard_at)

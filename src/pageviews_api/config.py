@@ -26,6 +26,7 @@ from pageviews_api.schemas.selection import Selection, parse_selection
 MAX_WORKERS_WITHOUT_SHARED_BUDGET = 3
 """Each process needs one of the three requests in flight that Wikimedia allows."""
 
+_S3_OBJECT = re.compile(r"s3://([A-Za-z0-9.-]{3,63})/(.+)")
 _HOST = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9a-fA-F:]+\]")
 # As browsers send them: in lower case, and without the port that the scheme has by default.
 _ORIGIN = re.compile(
@@ -33,6 +34,7 @@ _ORIGIN = re.compile(
     r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?"
 )
 _REDIS_OPTIONS = {"db", "ssl_ca_certs", "ssl_cert_reqs"}
+_TOKEN = re.compile(r"[!-~]{16,256}")  # what a header can hold as it is
 _CONTACT = re.compile(r"[!-'*-~]+(?:@|://)[!-'*-~]+")  # no spaces, brackets or control characters
 
 
@@ -88,6 +90,12 @@ def _check_contact(contact: str) -> str:
     if not _CONTACT.fullmatch(contact):
         raise ValueError("is neither an e-mail address nor a URL by which you can be reached")
     return contact
+
+
+def _check_token(secret: SecretStr) -> SecretStr:
+    if not _TOKEN.fullmatch(secret.get_secret_value()):
+        raise ValueError("is no token of 16 to 256 visible ASCII characters, without spaces")
+    return secret
 
 
 def _check_schedule(schedule: str) -> str:
@@ -149,6 +157,11 @@ class Settings(BaseSettings):
     rate_limit: Annotated[
         int, Field(ge=1, le=1_000_000, description="Requests a minute for one client.")
     ] = 600
+    admin_token: Annotated[
+        OptionalSecret,
+        AfterValidator(lambda value: None if value is None else _check_token(value)),
+        Field(description="Bearer token for archive runs by HTTP, 16 characters or more."),
+    ] = None
     docs_enabled: Annotated[bool, Field(description="Whether /docs is served.")] = True
     render: Annotated[bool, Field(description="Set by Render; one trusted proxy hop.")] = False
 
@@ -229,7 +242,7 @@ class Settings(BaseSettings):
         Field(description="What to archive: project/article|project:*|top:N; default top:100."),
     ] = None
     archive_articles_file: Annotated[
-        OptionalPath, Field(description="A file with the same, one a line.")
+        OptionalText, Field(description="A file (or s3://bucket/key) with the same, one a line.")
     ] = None
     archive_schedule: Annotated[
         str, AfterValidator(_check_schedule), Field(description="When (cron, UTC).")
@@ -303,13 +316,24 @@ class Settings(BaseSettings):
         return selection.articles[0]
 
     @property
+    def articles_object(self) -> tuple[str, str] | None:
+        """Bucket and key of ``ARCHIVE_ARTICLES_FILE``, where it is in S3."""
+        match = _S3_OBJECT.fullmatch(self.archive_articles_file or "")
+        return (match[1], match[2]) if match else None
+
+    @property
     def selection(self) -> Selection:
-        """What the archive holds, from ``ARCHIVE_ARTICLES`` and ``ARCHIVE_ARTICLES_FILE``."""
+        """What the archive holds, from ``ARCHIVE_ARTICLES`` and ``ARCHIVE_ARTICLES_FILE``.
+
+        A file in S3 is not read here: what it names comes in addition.
+        """
         name, text = "ARCHIVE_ARTICLES", self.archive_articles or ""
         try:
+            if self.articles_object is not None:
+                return parse_selection(text)
             if self.archive_articles_file is not None:
                 name = "ARCHIVE_ARTICLES_FILE"
-                text += "\n" + self.archive_articles_file.read_text(encoding="utf-8")
+                text += "\n" + Path(self.archive_articles_file).read_text(encoding="utf-8")
             selection = parse_selection(text)
         except (OSError, ValueError) as e:
             _refuse(name, getattr(e, "strerror", None) or str(e), cause=e)

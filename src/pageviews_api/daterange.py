@@ -56,6 +56,11 @@ class DateRange:
         return self.start <= day <= self.end
 
     @classmethod
+    def only(cls, day: date) -> "DateRange":
+        """Build the range of one day."""
+        return cls(day, day)
+
+    @classmethod
     def ending(cls, end: date, *, days: int) -> "DateRange":
         """Build the range of so many days that ends with ``end``, cut at ``FIRST_DAY``."""
         return cls(max(FIRST_DAY, end - timedelta(days=days - 1)), end)

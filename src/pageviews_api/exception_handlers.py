@@ -12,6 +12,7 @@ from loguru import logger
 from starlette.exceptions import HTTPException
 
 from pageviews_api.exceptions import (
+    AdminDisabledError,
     ArchiveCorruptError,
     ArchiveDeniedError,
     ArchiveError,
@@ -25,9 +26,12 @@ from pageviews_api.exceptions import (
     ContentTooLargeError,
     InvalidDateRangeError,
     InvalidParameterError,
+    NotArchivedError,
+    NotAuthorisedError,
     PageviewsApiError,
     QueryTooLongError,
     TooManyRequestsError,
+    TooManyRunsError,
     TopListNotFoundError,
     UnknownHostError,
     UnknownProblemError,
@@ -46,6 +50,7 @@ from pageviews_api.exceptions import (
 from pageviews_api.schemas.problem import MEDIA_TYPE, PROBLEMS, Problem, ProblemField, ProblemType
 
 SLUGS: Mapping[type[PageviewsApiError], str] = {
+    AdminDisabledError: "admin-disabled",
     ArchiveCorruptError: "archive-corrupt",
     ArchiveDeniedError: "archive-unavailable",
     ArchiveError: "archive-unavailable",
@@ -59,8 +64,11 @@ SLUGS: Mapping[type[PageviewsApiError], str] = {
     ContentTooLargeError: "content-too-large",
     InvalidDateRangeError: "invalid-request",
     InvalidParameterError: "invalid-request",
+    NotArchivedError: "not-archived",
+    NotAuthorisedError: "not-authorised",
     QueryTooLongError: "uri-too-long",
     TooManyRequestsError: "too-many-requests",
+    TooManyRunsError: "too-many-runs",
     TopListNotFoundError: "no-top-list",
     UnknownHostError: "unknown-host",
     UnknownProblemError: "not-found",
@@ -99,8 +107,12 @@ def install_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _answer)
 
 
-async def _answer(_: Request, error: Exception) -> Response:
-    return problem_response(error)
+async def _answer(request: Request, error: Exception) -> Response:
+    response = problem_response(error)
+    if "authorization" in request.headers:
+        # What is told to the one who has the token is kept for nobody (RFC 9111 §3.5).
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def problem_response(error: Exception) -> Response:
@@ -131,6 +143,8 @@ def _told(error: PageviewsApiError) -> dict[str, Any]:
 
 
 def _headers(error: PageviewsApiError) -> dict[str, str]:
+    if isinstance(error, NotAuthorisedError):
+        return {"WWW-Authenticate": "Bearer"}  # each 401 says how (RFC 9110 §11.6.1)
     retry_after = getattr(error, "retry_after", None)
     return {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
 

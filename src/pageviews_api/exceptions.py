@@ -14,7 +14,11 @@
     │   ├── UnknownProblemError             no problem has this slug
     │   ├── UnknownProjectError             Wikimedia has never counted a view of it
     │   ├── ArticleNeverViewedError         nor of this exact title
-    │   └── TopListNotFoundError            no list for this day or month
+    │   ├── TopListNotFoundError            no list for this day or month
+    │   ├── NotArchivedError                the archive has nothing of it
+    │   ├── TooManyRunsError                so many runs of the archive wait already
+    │   ├── NotAuthorisedError              the request lacks the right token
+    │   └── AdminDisabledError              the operator has set no token for this
     ├── UpstreamError(upstream)
     │   ├── UpstreamTransientError      may pass if asked again
     │   │   ├── UpstreamTimeoutError        no answer in time
@@ -109,6 +113,26 @@ class ArticleNeverViewedError(CallerError):
 
 class TopListNotFoundError(CallerError):
     """Wikimedia has no list of most viewed articles for what was asked."""
+
+
+class NotArchivedError(CallerError):
+    """The archive has nothing of what was asked for."""
+
+
+class TooManyRunsError(CallerError):
+    """So many runs of the archive wait already; ``retry_after`` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("So many runs of the archive wait already that no more is taken on.")
+        self.retry_after = retry_after
+
+
+class NotAuthorisedError(CallerError):
+    """The request does not carry the right bearer token."""
+
+
+class AdminDisabledError(CallerError):
+    """The operator has set no token, so that nobody may do this."""
 
 
 class UpstreamError(PageviewsApiError):

@@ -1,10 +1,11 @@
 """What lives as long as the process: opened in order, closed in reverse."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
@@ -12,8 +13,16 @@ from loguru import logger
 from pydantic import SecretStr
 
 from pageviews_api import __version__
-from pageviews_api.archive_shelf import TRIES, ArchiveListing, ArchiveShelf, DayOutcome
-from pageviews_api.archiver import ASK_AGAIN_FOR_DATA, ArchivePlan, DailyArchiver
+from pageviews_api.archive.archiver import ASK_AGAIN_FOR_DATA, ArchivePlan, DailyArchiver
+from pageviews_api.archive.articles_file import ArticlesFile
+from pageviews_api.archive.catalogue import ArchiveCatalogue
+from pageviews_api.archive.comparisons import ArchiveComparisons
+from pageviews_api.archive.index import ArchiveIndex
+from pageviews_api.archive.observations import Observations
+from pageviews_api.archive.reader import ArchiveReader
+from pageviews_api.archive.runs import ArchiveRuns
+from pageviews_api.archive.shelf import TRIES, ArchiveShelf, DayOutcome
+from pageviews_api.archive.top_lists import ArchivedTopLists
 from pageviews_api.budget import CircuitBreaker, CircuitState, Gate, RequestGate
 from pageviews_api.cache import Cache
 from pageviews_api.clients.aqs import TRY_TIMEOUT, UPSTREAM, AqsClient
@@ -36,6 +45,7 @@ from pageviews_api.schemas.health import (
     RedisReadiness,
 )
 from pageviews_api.schemas.query import Series
+from pageviews_api.schemas.selection import Selection
 from pageviews_api.shared import Shared, open_shared
 from pageviews_api.shared_gate import Limits, SharedGate
 
@@ -45,11 +55,17 @@ CONNECTIONS_KEPT = 60.0
 STORE_PING_WITHIN = 2.0
 """Seconds that a readiness probe may wait for the archive store; Render waits 5."""
 
+FIRST_CALL_WITHIN = 1.0
+"""Seconds by which a bucket that does not answer may hold up the start."""
+
 ARCHIVE_LEASE = 60.0
 """Seconds after which another process archives if the one that did has died."""
 
 ASK_AGAIN_FOR_TURN = timedelta(minutes=15)
 """How long a process waits that let another one archive."""
+
+LOOK_FOR_TURN = 1.0
+"""Seconds between two looks whether another one still archives, where somebody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +79,20 @@ class Resources:
     gate: RequestGate
     breaker: CircuitBreaker
     store: ArchiveStore
-    archive_listing: ArchiveListing
+    archive_index: ArchiveIndex
+    archive_reader: ArchiveReader
+    archive_catalogue: ArchiveCatalogue
+    archive_comparisons: ArchiveComparisons
+    archived_top_lists: ArchivedTopLists
     archiver: DailyArchiver
     archive_task: ScheduledTask
+    archive_runs: ArchiveRuns
+
+    @asynccontextmanager
+    async def archive_turn(self) -> AsyncIterator[None]:
+        """Wait until no other process archives, and hold them off meanwhile."""
+        async with _archive_turn(self.shared):
+            yield
 
     async def readiness(self) -> Readiness:
         """Tell how well everything works that we depend on; nothing takes longer than 2 s."""
@@ -127,7 +154,7 @@ class Resources:
         )
 
     async def _archive_coverage(self) -> ArchiveCoverage:
-        days, state = await self.archive_listing.days(), self.archiver.state
+        days, state = await self.archive_index.days(), self.archiver.state
         archived = days or []
         fault = self._archive_fault() if self.settings.archive_enabled else None
         silent = "the archive store cannot be listed" if days is None else None
@@ -194,14 +221,36 @@ async def open_resources(
             shared=shared,
         )
         stack.push_async_callback(cache.aclose)
+        store = await _open_store(settings, clock, stack)
+        index = ArchiveIndex(store, clock=clock)
+        reader = ArchiveReader(store, index)
+        stack.push_async_callback(reader.aclose)
+        deadline = timedelta(seconds=settings.aqs_timeout)
+        comparisons = ArchiveComparisons(index, reader, deadline=deadline, notice=notice)
+        stack.push_async_callback(comparisons.aclose)
         pageviews = PageviewsClient(
             _days_store(aqs, cache, settings, clock),
+            Observations(index, reader),
             clock=clock,
             policy=_policy(settings, notice),
         )
-        store = await _open_store(settings, stack)
-        shelf = ArchiveShelf(store, clock=clock, tries=store_tries)
-        archiver = DailyArchiver(pageviews, shelf, clock=clock, plan=_plan(settings))
+        shelf = ArchiveShelf(store, clock=clock, tries=store_tries, wrote=index.forget)
+        archiver = DailyArchiver(
+            pageviews,
+            shelf,
+            clock=clock,
+            plan=_plan(settings),
+            selection=await _articles_file(settings, clock, stack),
+        )
+        runs = ArchiveRuns(
+            archiver,
+            index,
+            clock=clock,
+            key=store.key,
+            turn=partial(_archive_turn, shared),
+            board=shared,
+        )
+        stack.push_async_callback(runs.aclose)
         yield Resources(
             settings=settings,
             clock=clock,
@@ -210,9 +259,18 @@ async def open_resources(
             gate=gate,
             breaker=breaker,
             store=store,
-            archive_listing=ArchiveListing(store, clock=clock),
+            archive_index=index,
+            archive_reader=reader,
+            archive_catalogue=ArchiveCatalogue(
+                index, reader, clock=clock, deadline=deadline, notice=notice
+            ),
+            archive_comparisons=comparisons,
+            archived_top_lists=ArchivedTopLists(
+                index, reader, clock=clock, deadline=deadline, notice=notice
+            ),
             archiver=archiver,
             archive_task=_archive_task(archiver, store, settings, clock, shared=shared),
+            archive_runs=runs,
         )
 
 
@@ -291,7 +349,7 @@ def _plan(settings: Settings) -> ArchivePlan:
     )
 
 
-async def _open_store(settings: Settings, stack: AsyncExitStack) -> ArchiveStore:
+async def _open_store(settings: Settings, clock: Clock, stack: AsyncExitStack) -> ArchiveStore:
     if settings.archive_bucket is None:
         log = logger.bind(folder=str(settings.archive_dir))
         if settings.render:
@@ -299,6 +357,26 @@ async def _open_store(settings: Settings, stack: AsyncExitStack) -> ArchiveStore
         else:
             log.info("no ARCHIVE_BUCKET: archives go to a folder")
         return FolderArchiveStore(settings.archive_dir)
+    return await _bucket(settings, clock, stack, settings.archive_bucket, settings.archive_prefix)
+
+
+async def _articles_file(
+    settings: Settings, clock: Clock, stack: AsyncExitStack
+) -> Callable[[], Awaitable[Selection]] | None:
+    """Open the list of what to archive, where it is in S3."""
+    if settings.articles_object is None:
+        return None
+    bucket, key = settings.articles_object
+    store = await _bucket(settings, clock, stack, bucket, "")
+    file = ArticlesFile(
+        f"s3://{bucket}/{key}", partial(store.object, key), also=settings.archive_articles or ""
+    )
+    return file.selection
+
+
+async def _bucket(
+    settings: Settings, clock: Clock, stack: AsyncExitStack, bucket: str, prefix: str
+) -> S3ArchiveStore:
     client = await stack.enter_async_context(
         open_s3_client(
             region=settings.aws_region,
@@ -308,7 +386,12 @@ async def _open_store(settings: Settings, stack: AsyncExitStack) -> ArchiveStore
             session_token=_revealed(settings.aws_session_token),
         )
     )
-    return S3ArchiveStore(client, bucket=settings.archive_bucket, prefix=settings.archive_prefix)
+    store = S3ArchiveStore(client, bucket=bucket, prefix=prefix, clock=clock)
+    # The first call builds the TLS context, 0.3 s on the event loop: now nobody waits for it yet.
+    with suppress(ArchiveError, TimeoutError):
+        async with asyncio.timeout(FIRST_CALL_WITHIN):
+            await store.ping()
+    return store
 
 
 def _revealed(secret: SecretStr | None) -> str | None:
@@ -345,6 +428,23 @@ def _archive_task(
     return ScheduledTask(
         "archive", archive_in_turn, settings.archive_schedule, now=clock.now, sleep=clock.sleep
     )
+
+
+@asynccontextmanager
+async def _archive_turn(shared: Shared | None) -> AsyncIterator[None]:
+    if shared is None:
+        yield
+        return
+    is_told = False
+    while True:
+        async with shared.hold("archive", lease=ARCHIVE_LEASE) as ours:
+            if ours:
+                yield
+                return
+        if not is_told:
+            logger.info("another process archives, waiting for it")
+            is_told = True
+        await asyncio.sleep(LOOK_FOR_TURN)  # real time: its lease runs by Redis' own
 
 
 async def _is_usable(store: ArchiveStore) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import uuid4
@@ -20,18 +20,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
+from pageviews_api.archive.facts import Facts
 from pageviews_api.clients.archive_store import (
     MAX_ARCHIVE_BYTES,
+    MAX_SLOTS,
     ArchiveStore,
     archive_name,
     archived_day,
     notes,
+    progress_name,
+    progress_slot,
     require_size,
     sha256,
 )
 from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.clients.archive_store_s3 import S3ArchiveStore
-from pageviews_api.exceptions import ArchiveCorruptError, ArchiveError, ArchiveExistsError
+from pageviews_api.daterange import DateRange
+from pageviews_api.exceptions import (
+    ArchiveCorruptError,
+    ArchiveDeniedError,
+    ArchiveError,
+    ArchiveExistsError,
+)
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -42,6 +52,18 @@ DAY = date(2026, 11, 22)
 BODY = b'{"date":"2026-11-22"}\n'
 OTHER = b'{"date":"2026-11-22","complete":true}\n'
 WRITERS = 8
+
+FACTS = Facts(
+    window=DateRange(date(2026, 10, 23), date(2026, 11, 21)),
+    observed_on=DAY,
+    complete=False,
+    ok=9_998,
+    no_data=1,
+    failed=1,
+    known_days=299_940,
+    lists=3,
+    lists_failed=0,
+)
 
 Test = TypeVar("Test", bound=Callable[..., object])
 
@@ -382,6 +404,153 @@ async def test_replace__writers_at_once(place: Place) -> None:
 
 
 @on_every_store
+async def test_listed__size_and_tag(place: Place) -> None:
+    """Archives are listed with their sizes, oldest first; what else lies there is not."""
+    store = place.store()
+    assert await store.listed() == []
+    await store.create(DAY, OTHER, run_id="run-1")
+    await store.create(date(2026, 11, 20), BODY, run_id="run-1")
+    await store.save_progress(0, b"piece")
+    await place.plant("2026-11-22.json.bak", b"foreign")
+
+    listed = await store.listed()
+
+    assert [(one.day, one.size) for one in listed] == [
+        (date(2026, 11, 20), len(BODY)),
+        (DAY, len(OTHER)),
+    ]
+    assert all(one.tag for one in listed)
+    assert await place.store().listed() == listed
+    assert await store.days() == [one.day for one in listed]
+
+
+@on_every_store
+async def test_listed__replaced(place: Place) -> None:
+    """The tag differs when the archive was replaced, also by one of the same size."""
+    store = place.store()
+    await store.create(DAY, BODY, run_id="run-1")
+    await store.create(date(2026, 11, 20), BODY, run_id="run-1")
+    first = {one.day: one.tag for one in await store.listed()}
+    there = await store.read(DAY)
+    assert there is not None
+
+    await store.replace(DAY, BODY[::-1], run_id="run-2", version=there.version)
+
+    second = {one.day: one.tag for one in await store.listed()}
+    assert second[DAY] != first[DAY]
+    assert second[date(2026, 11, 20)] == first[date(2026, 11, 20)]
+
+
+@on_every_store
+async def test_notes__as_told(place: Place) -> None:
+    """What its writer tells of an archive is kept beside it, and told without reading it."""
+    store = place.store()
+    assert await store.notes(DAY) is None
+    await store.create(DAY, BODY, run_id="run-1", about=FACTS.as_notes())
+
+    told = await place.store().notes(DAY)
+
+    assert told == FACTS.as_notes() | {"sha256": sha256(BODY), "run-id": "run-1"}
+    assert told is not None
+    assert Facts.from_notes(told) == FACTS
+    stored = await store.read(DAY)
+    assert stored is not None
+    assert stored.notes == told
+    assert await store.notes(date(2026, 11, 20)) is None
+
+
+@on_every_store
+async def test_notes__of_a_replaced_archive(place: Place) -> None:
+    """They are those of what is stored now, whoever wrote something there before."""
+    store = place.store()
+    await store.create(DAY, BODY, run_id="run-1", about={"complete": "no"})
+    there = await store.read(DAY)
+    assert there is not None
+    await store.replace(
+        DAY, OTHER, run_id="run-2", version=there.version, about={"complete": "yes"}
+    )
+
+    told = await store.notes(DAY)
+
+    assert told == {"complete": "yes", "sha256": sha256(OTHER), "run-id": "run-2"}
+
+
+@on_every_store
+async def test_notes__copied_in_by_hand(place: Place) -> None:
+    """Nothing is told of an archive that somebody copied there, and yet it is there."""
+    await place.plant("2026-11-22.json", BODY)
+
+    assert await place.store().notes(DAY) == {}
+
+
+@on_every_store
+async def test_progress__kept_by_slot(place: Place) -> None:
+    """Pieces are kept by their slots and written over, and are never taken for archives."""
+    store = place.store()
+    assert await store.progress() == {}
+    many = {slot: b"piece %d" % slot for slot in (0, 1, 2, 24, MAX_SLOTS - 1)}
+    for slot, piece in many.items():
+        await store.save_progress(slot, piece)
+    await store.save_progress(1, b"")
+
+    assert await place.store().progress() == many | {1: b""}
+    assert await store.days() == []
+    assert await store.listed() == []
+    await store.check()
+
+
+@on_every_store
+async def test_progress__more_than_are_read_at_a_time(place: Place) -> None:
+    """All pieces are read, however many there are."""
+    store = place.store()
+    many = {slot: b"piece %d" % slot for slot in range(30)}
+    await asyncio.gather(*(store.save_progress(slot, piece) for slot, piece in many.items()))
+
+    assert await store.progress() == many
+
+
+@on_every_store
+async def test_progress__foreign_names(place: Place) -> None:
+    """What else lies among them is no piece."""
+    folder = ".progress/" if isinstance(place, FolderPlace) else "progress/"
+    for name in ("1.json", "000001.json", "00001.json.bak", "x0001.json", "older/00001.json"):
+        await place.plant(folder + name, b"foreign")
+    await place.store().save_progress(7, b"piece")
+
+    assert await place.store().progress() == {7: b"piece"}
+
+
+@on_every_store
+async def test_now__by_the_servers_clock(place: Place) -> None:
+    """A server's clock is known once it was asked something; a folder has none."""
+    store = place.store()
+    assert store.now() is None
+    before = datetime.now(UTC) - timedelta(seconds=1)  # a Date header has no parts of a second
+
+    await store.listed()
+
+    told = store.now()
+    if isinstance(place, FolderPlace):
+        assert told is None
+    else:
+        assert told is not None
+        assert before - timedelta(seconds=1) <= told <= datetime.now(UTC) + timedelta(seconds=1)
+
+
+@on("seaweedfs", "moto", "rclone")
+async def test_object__in_a_bucket(place: Place) -> None:
+    """Another object of the bucket can be read: the list of what to archive."""
+    store = place.store()
+    assert isinstance(store, S3ArchiveStore)
+    assert isinstance(place, S3Place)
+    await place.plant("articles.txt", "en.wikipedia/Café\n".encode())
+
+    assert await store.object(f"{place.prefix}articles.txt") == "en.wikipedia/Café\n".encode()
+    with pytest.raises(ArchiveDeniedError, match=r"absent\.txt is not there"):
+        await store.object(f"{place.prefix}absent.txt")
+
+
+@on_every_store
 async def test_location__for_people(place: Place) -> None:
     """Place and key lead a person to the archive and show no secret."""
     store = place.store()
@@ -421,3 +590,30 @@ def test_require_size__too_large() -> None:
     require_size(MAX_ARCHIVE_BYTES)
     with pytest.raises(ArchiveCorruptError):
         require_size(MAX_ARCHIVE_BYTES + 1)
+
+
+@pytest.mark.parametrize("about", [{"a": "x" * 101}, {"a": "é"}, {"a": "1\r\nx-amz-acl: public"}])
+def test_notes__unfit_about(about: dict[str, str]) -> None:
+    """What could break a header, or is long, is refused before anything is stored."""
+    with pytest.raises(ValueError, match="printable ASCII"):
+        notes(BODY, "run-1", about)
+
+
+def test_notes__what_is_ours_stays_ours() -> None:
+    """Nobody can tell another SHA-256 of the bytes, or name another run."""
+    told = notes(BODY, "run-1", {"sha256": "0" * 64, "run-id": "other", "complete": "yes"})
+    assert told == {"sha256": sha256(BODY), "run-id": "run-1", "complete": "yes"}
+
+
+@given(name=st.text() | st.from_regex(r"\d{5}\.json") | st.sampled_from(["00001.json\n", "../1"]))
+def test_progress_slot__any_name(name: str) -> None:
+    """A name is a slot's only if that slot's piece is named exactly so."""
+    slot = progress_slot(name)
+    assert slot is None or progress_name(slot) == name
+
+
+@pytest.mark.parametrize("slot", [-1, MAX_SLOTS])
+async def test_save_progress__no_such_slot(tmp_path: Path, slot: int) -> None:
+    """There is an end to the slots."""
+    with pytest.raises(ValueError, match="slot"):
+        await FolderArchiveStore(tmp_path).save_progress(slot, b"piece")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 DAY = date(2026, 11, 22)
 BODY = b"x" * 20_000
 LARGE = b"x" * (4 * 1024 * 1024)
-PROMPT = 5
+PROMPT = 10
 """Seconds that any fault may take here; without bounds of our own it would be 16 s or for ever."""
 
 Operation = Callable[[ArchiveStore], Awaitable[object]]
@@ -587,6 +587,6 @@ def test_folder__process_ends_though_a_file_hangs(tmp_path: Path) -> None:
         capture_output=True,
         check=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
     assert ended.stdout == "in time\n"

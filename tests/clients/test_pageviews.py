@@ -38,6 +38,7 @@ from tests.conftest import YESTERDAY, Service
 from tests.support import aqs_faults
 from tests.support.clock import NOON, FakeClock, SkippingClock, settle
 from tests.support.fake_aqs import FakeAqs
+from tests.support.no_archive import NoArchive
 
 TODAY = YESTERDAY + timedelta(days=1)
 HOUR = 3600.0
@@ -110,7 +111,7 @@ class Store:
             stale_limit=timedelta(hours=26),
             deadline=timedelta(seconds=8),
         )
-        self.pageviews = PageviewsClient(known, clock=clock, policy=policy)
+        self.pageviews = PageviewsClient(known, NoArchive(), clock=clock, policy=policy)
 
     async def ask(
         self,
@@ -883,11 +884,11 @@ async def test_top__stale(store: Store, clock: FakeClock) -> None:
 
 
 async def test_top__titles(store: Store) -> None:
-    """The first titles of a day's list are told for the archive; none where there is no list."""
+    """A day's list is told by rank for the archive; nothing where there is no list."""
     store.upstream.set_top("fr.wikipedia", "all-access", YESTERDAY, ROWS)
-    titles = await store.pageviews.top_articles("fr.wikipedia", YESTERDAY, 2)
-    assert titles == ("Accueil", "Spécial:Recherche")
-    assert await store.pageviews.top_articles("fr.wikipedia", date(2016, 1, 1), 2) == ()
+    rows = await store.pageviews.observe_top("fr.wikipedia", YESTERDAY)
+    assert [row.article for row in rows[:2]] == ["Accueil", "Spécial:Recherche"]
+    assert await store.pageviews.observe_top("fr.wikipedia", date(2016, 1, 1)) == ()
 
 
 # For the archive
@@ -898,7 +899,7 @@ async def test_observe__anew(store: Store) -> None:
     await store.ask()
     store.views("Strasbourg", {YESTERDAY: 77})
     seen = await store.pageviews.observe(of("Strasbourg"), newest(2))
-    assert [point.views for point in seen.points] == [None, 77]
+    assert [point.views for point in seen.days.points()] == [None, 77]
     assert not seen.no_data
     assert store.upstream.requests[-1].path.endswith("/2026112000/2026112100")
     assert by_day(await store.ask())[YESTERDAY].views == 77
@@ -909,7 +910,7 @@ async def test_observe__no_data(store: Store) -> None:
     """A 404 for all of its days is told to the archive as such."""
     seen = await store.pageviews.observe(of("No_such"), newest(5))
     assert seen.no_data
-    assert {point.views for point in seen.points} <= {0, None}
+    assert {point.views for point in seen.days.points()} <= {0, None}
 
 
 async def test_observe__fails(store: Store) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.upstream_judge import Judge
 from pageviews_api.clients.base import NotFound
-from pageviews_api.clients.pageviews import Told
+from pageviews_api.clients.rescue import Told
 from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange, NamedRange, aqs_stamp
 from pageviews_api.days import (
     Block,

@@ -49,3 +49,30 @@ def test_parse_selection__no_entry(entry: str) -> None:
 def test_selection__nothing() -> None:
     """A selection of nothing is false."""
     assert not parse_selection(" | \n# nothing\n")
+
+
+def test_parse_selection__refused_ones_are_left_out() -> None:
+    """Who wants to go on takes what is said of each bad entry, and the good ones (F26)."""
+    refused: list[str] = []
+
+    selection = parse_selection(
+        "en.wikipedia/Cat|CANARY\nevil.com/CANARY\ntop:5\ntop:CANARY\n\nfr.wikipedia:*",
+        refused=refused,
+    )
+
+    assert selection == Selection((("en.wikipedia", "Cat"),), ("fr.wikipedia",), 5)
+    assert [reason.split(" is neither")[0] for reason in refused] == [
+        "cannot be read: entry 2",
+        "cannot be read: entry 3",
+        "cannot be read: entry 5",
+    ]
+    assert "CANARY" not in "".join(refused)
+
+
+def test_parse_selection__nothing_refused() -> None:
+    """Where all entries have a meaning, nothing is said."""
+    refused: list[str] = []
+
+    assert parse_selection("# CANARY\nen.wikipedia/Cat", refused=refused)
+
+    assert refused == []

@@ -70,6 +70,11 @@ class FaultProxy:
                 task.cancel()
             await asyncio.gather(*self._connections, return_exceptions=True)
 
+    def drop(self) -> None:
+        """Close the connections that there are."""
+        for connection in self._connections.values():
+            connection.close()
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.conns += 1
         mode = self.script.pop(0) if self.script else self.mode

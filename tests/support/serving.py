@@ -56,7 +56,12 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
         The app did not start.
     """
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1
+        app,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=1,
+        date_header=False,  # tests have clocks of their own
     )
     # The protocol is named, for asyncio sends small answers at once only where it is.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:

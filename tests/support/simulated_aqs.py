@@ -416,6 +416,10 @@ class SimulatedAqs:
         self._made_at: dict[str, datetime] = {}
         self._failures = itertools.cycle((_unreachable, _failed, _timeout))
 
+    def now(self) -> datetime | None:
+        """Tell no time: the model has that of whoever asks."""
+        return None
+
     async def get(
         self,
         path: str,

@@ -14,10 +14,11 @@ from urllib.parse import quote
 import typer
 import uvicorn
 
-from pageviews_api.cli.archive import summary
+from pageviews_api.cli.archive_report import summary
 from pageviews_api.cli.session import fail
 from pageviews_api.clock import SystemClock
 from pageviews_api.config import Settings
+from pageviews_api.daterange import DateRange
 from pageviews_api.logs import set_up_logs
 from pageviews_api.schemas.query import Access, Agent
 
@@ -111,7 +112,7 @@ def _settings(aqs_base_url: str) -> Settings:
 async def _archived(resources: "Resources") -> str:
     """Tell what was archived just now; an archive of an earlier demo is complete already."""
     results = resources.archiver.state.last_results
-    return summary(results or await resources.archiver.run(only=TODAY.date()))
+    return summary(results or await resources.archiver.run(only=DateRange.only(TODAY.date())))
 
 
 @contextlib.contextmanager
@@ -129,7 +130,9 @@ def _sample_aqs() -> Iterator[str]:
     from pageviews_api.demo.aqs import sample_aqs  # noqa: PLC0415  # large; after the port is had
 
     with _listening(0) as listener:
-        config = uvicorn.Config(sample_aqs(), log_config=None, access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            sample_aqs(), log_config=None, access_log=False, lifespan="off", date_header=False
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()

@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
 from pageviews_api.budget import CircuitBreaker, Priority, RequestGate, SlidingWindow
@@ -74,6 +74,10 @@ class AqsClient:
         self._timeout = timeout
         self._jitter = jitter
         self._retries = SlidingWindow(MAX_RETRIES_PER_MINUTE, clock)
+
+    def now(self) -> datetime | None:
+        """Tell the time by AQS' clock; None if it has not told it yet."""
+        return self._upstream.now()
 
     async def daily_views(
         self, series: Series, days: DateRange, *, priority: Priority = Priority.CALLER

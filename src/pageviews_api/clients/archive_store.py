@@ -15,8 +15,9 @@ Two stores keep these promises: ``archive_store_s3`` and ``archive_store_folder`
 
 import hashlib
 import re
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Protocol
 
 from pageviews_api.exceptions import ArchiveCorruptError, ArchiveExistsError
@@ -26,6 +27,16 @@ MAX_ARCHIVE_BYTES = 256 * 1024 * 1024
 
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d)\.json", re.ASCII)
+_NOTE = re.compile(r"[ -~]{0,100}")
+_SLOT = re.compile(r"(\d{5})\.json", re.ASCII)
+
+MAX_SLOTS = 100_000
+"""More pieces of progress than any run makes."""
+
+About = Mapping[str, str]
+"""What its writer tells of an archive, so that it need not be read for that."""
+
+NOTHING: About = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +44,24 @@ class StoredArchive:
     """An archive as it is stored.
 
     ``version`` names these bytes for ``replace``; it is opaque (S3's ETag, the folder's SHA-256).
+    ``notes`` are kept beside it: see ``ArchiveStore.notes``.
     """
 
     body: bytes
     version: str
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedArchive:
+    """An archive that is stored, without its content.
+
+    ``tag`` is opaque; it differs when the archive was replaced. ``size`` is in bytes.
+    """
+
+    day: date
+    size: int
+    tag: str
 
 
 class ArchiveStore(Protocol):
@@ -61,6 +86,22 @@ class ArchiveStore(Protocol):
         """
         ...
 
+    async def listed(self) -> list[ListedArchive]:
+        """List the archives, oldest first. See ``days``."""
+        ...
+
+    async def notes(self, day: date) -> Mapping[str, str] | None:
+        """Tell what is kept beside the archive of ``day``, without reading it; None if none is.
+
+        ``sha256``, ``run-id``, and the ``about`` of who wrote it; empty where nothing is kept.
+
+        Raises
+        ------
+        ArchiveUnavailableError, ArchiveDeniedError
+            The store cannot be read.
+        """
+        ...
+
     async def read(self, day: date) -> StoredArchive | None:
         """Read the archive of ``day``; None if there is none.
 
@@ -76,11 +117,12 @@ class ArchiveStore(Protocol):
         """
         ...
 
-    async def create(self, day: date, body: bytes, *, run_id: str) -> None:
+    async def create(self, day: date, body: bytes, *, run_id: str, about: About = NOTHING) -> None:
         """Store the archive of a day that has none, and make sure that it can be read back.
 
         The same bytes stored already are a success. ``run_id`` (ASCII letters, digits, ``.``,
-        ``_``, ``-``; at most 64) is kept beside the archive, and so is the SHA-256.
+        ``_``, ``-``; at most 64) is kept beside the archive, and so are the SHA-256 and ``about``
+        (short printable ASCII).
 
         Raises
         ------
@@ -96,7 +138,9 @@ class ArchiveStore(Protocol):
         """
         ...
 
-    async def replace(self, day: date, body: bytes, *, run_id: str, version: str) -> None:
+    async def replace(
+        self, day: date, body: bytes, *, run_id: str, version: str, about: About = NOTHING
+    ) -> None:
         """Put ``body`` in the place of the archive that was read as ``version``.
 
         Raises
@@ -106,6 +150,32 @@ class ArchiveStore(Protocol):
         ArchiveCorruptError, ArchiveUnavailableError, ArchiveDeniedError
             As for ``create``.
         """
+        ...
+
+    async def save_progress(self, slot: int, body: bytes) -> None:
+        """Keep a piece of a run's progress, in the place of what the slot had; 0 <= slot < 100,000.
+
+        Pieces are no archives, are never listed as such, and may get lost.
+
+        Raises
+        ------
+        ArchiveUnavailableError, ArchiveDeniedError
+            It cannot be kept.
+        """
+        ...
+
+    async def progress(self) -> dict[int, bytes]:
+        """Read all pieces of progress, by slot; unchecked.
+
+        Raises
+        ------
+        ArchiveUnavailableError, ArchiveDeniedError
+            They cannot be read.
+        """
+        ...
+
+    def now(self) -> datetime | None:
+        """Tell the time by the store's own clock; None where it has none, or has not told it."""
         ...
 
     async def check(self) -> None:
@@ -152,19 +222,41 @@ def sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def notes(body: bytes, run_id: str) -> dict[str, str]:
+def notes(body: bytes, run_id: str, about: About = NOTHING) -> dict[str, str]:
     """Say what is kept beside an archive.
 
     Raises
     ------
     ValueError
-        ``run_id`` is not fit for a header, or the archive is too large to be read back.
+        ``run_id`` or ``about`` is not fit for a header, or the archive is too large to be read
+        back.
     """
     if not _RUN_ID.fullmatch(run_id):
         raise ValueError("a run id has 1 to 64 ASCII letters, digits, '.', '_' or '-'")
+    if not all(map(_NOTE.fullmatch, about.values())):
+        raise ValueError("what is told of an archive is short printable ASCII")
     if len(body) > MAX_ARCHIVE_BYTES:
         raise ValueError(f"an archive has at most {MAX_ARCHIVE_BYTES} bytes")
-    return {"sha256": sha256(body), "run-id": run_id}
+    return {**about, "sha256": sha256(body), "run-id": run_id}
+
+
+def progress_name(slot: int) -> str:
+    """Name a piece of progress.
+
+    Raises
+    ------
+    ValueError
+        There is no such slot.
+    """
+    if not 0 <= slot < MAX_SLOTS:
+        raise ValueError(f"a slot is a number below {MAX_SLOTS}")
+    return f"{slot:05}.json"
+
+
+def progress_slot(name: str) -> int | None:
+    """Tell which piece of progress has this name; None if the name is none of ours."""
+    match = _SLOT.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def is_written(stored: StoredArchive | None, body: bytes, *, instead_of: str | None) -> bool:

@@ -8,19 +8,24 @@ import os
 import queue
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
 from pageviews_api.clients.archive_store import (
+    NOTHING,
+    About,
+    ListedArchive,
     StoredArchive,
     archive_name,
     archived_day,
     is_written,
     notes,
+    progress_name,
+    progress_slot,
     require_size,
     sha256,
 )
@@ -42,6 +47,26 @@ _REFUSALS: Final = {
     errno.EROFS,
 }
 """What will not pass by itself. All else (disk full, input or output error) may."""
+
+
+PROGRESS: Final = ".progress"
+"""The folder of a run's progress."""
+
+
+def _listed(day: date, stat: os.stat_result) -> ListedArchive:
+    # An archive is replaced by another file, never written into.
+    return ListedArchive(day, stat.st_size, f"{stat.st_ino}-{stat.st_mtime_ns}")
+
+
+def _read_note(note: Path) -> Mapping[str, str]:
+    """Read what lies beside an archive; nothing where somebody damaged it."""
+    try:
+        told = json.loads(note.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    if not isinstance(told, dict):
+        return {}
+    return {name: text for name, text in told.items() if isinstance(text, str)}
 
 
 class _Worker:
@@ -102,21 +127,46 @@ class FolderArchiveStore:
 
     async def days(self) -> list[date]:
         """List the archived days, oldest first; none if there is no folder yet."""
-        return await self._in_thread("list", self._days)
+        return [one.day for one in await self.listed()]
+
+    async def listed(self) -> list[ListedArchive]:
+        """List the archives, oldest first. See ``ArchiveStore.listed``."""
+        return await self._in_thread("list", self._listed)
+
+    async def notes(self, day: date) -> Mapping[str, str] | None:
+        """Read what lies beside an archive. See ``ArchiveStore.notes``.
+
+        Where it was replaced once, the archive itself must be read to tell which note is its own.
+        """
+        return await self._in_thread("read", lambda: self._notes(day))
 
     async def read(self, day: date) -> StoredArchive | None:
         """Read and check the archive of ``day``; None if there is none."""
         return await self._in_thread("read", lambda: self._read(day))
 
-    async def create(self, day: date, body: bytes, *, run_id: str) -> None:
+    async def create(self, day: date, body: bytes, *, run_id: str, about: About = NOTHING) -> None:
         """Store the archive of a day that has none. See ``ArchiveStore.create``."""
-        await self._in_thread("write", lambda: self._create(day, body, notes(body, run_id)))
+        await self._in_thread("write", lambda: self._create(day, body, notes(body, run_id, about)))
 
-    async def replace(self, day: date, body: bytes, *, run_id: str, version: str) -> None:
+    async def replace(
+        self, day: date, body: bytes, *, run_id: str, version: str, about: About = NOTHING
+    ) -> None:
         """Replace what was read as ``version``. See ``ArchiveStore.replace``."""
         await self._in_thread(
-            "write", lambda: self._replace(day, body, notes(body, run_id), version)
+            "write", lambda: self._replace(day, body, notes(body, run_id, about), version)
         )
+
+    async def save_progress(self, slot: int, body: bytes) -> None:
+        """Write the hidden file ``.progress/NNNNN.json``. See ``ArchiveStore.save_progress``."""
+        await self._in_thread("write", lambda: self._save_progress(progress_name(slot), body))
+
+    async def progress(self) -> dict[int, bytes]:
+        """Read all pieces. See ``ArchiveStore.progress``."""
+        return await self._in_thread("read", self._progress)
+
+    def now(self) -> datetime | None:
+        """Tell nothing: a folder has no clock but ours. See ``ArchiveStore.now``."""
+        return None
 
     async def check(self) -> None:
         """Create the folder if needed, and write, link and list in it. See ``ArchiveStore.check``.
@@ -145,13 +195,24 @@ class FolderArchiveStore:
                 raise ArchiveDeniedError(reason) from e
             raise ArchiveUnavailableError(reason) from e
 
-    def _days(self) -> list[date]:
+    def _listed(self) -> list[ListedArchive]:
         try:
             with os.scandir(self._folder) as entries:
-                names = [entry.name for entry in entries if entry.is_file()]
+                archives = [
+                    _listed(day, entry.stat())
+                    for entry in entries
+                    if (day := archived_day(entry.name)) and entry.is_file()
+                ]
         except FileNotFoundError:
             return []
-        return sorted(day for name in names if (day := archived_day(name)))
+        return sorted(archives, key=lambda one: one.day)
+
+    def _notes(self, day: date) -> Mapping[str, str] | None:
+        notes = list(self._folder.glob(f"{archive_name(day)}.*.meta"))
+        if len(notes) == 1 and self._path(day).exists():
+            return _read_note(notes[0])
+        stored = self._read(day)
+        return None if stored is None else stored.notes
 
     def _read(self, day: date) -> StoredArchive | None:
         try:
@@ -161,9 +222,10 @@ class FolderArchiveStore:
         except FileNotFoundError:
             return None
         version = sha256(body)
-        if not self._beside(day, version).exists() and any(
-            self._folder.glob(f"{archive_name(day)}.*.meta")
-        ):
+        note = self._beside(day, version)
+        if note.exists():
+            return StoredArchive(body, version, _read_note(note))
+        if any(self._folder.glob(f"{archive_name(day)}.*.meta")):
             raise ArchiveCorruptError(f"{self.key(day)} differs from its SHA-256")
         return StoredArchive(body, version)
 
@@ -192,6 +254,17 @@ class FolderArchiveStore:
     def _read_back(self, day: date, body: bytes, *, instead_of: str | None) -> None:
         if not is_written(self._read(day), body, instead_of=instead_of):
             raise ArchiveUnavailableError(f"{self.location}: {archive_name(day)} was not stored")
+
+    def _save_progress(self, name: str, body: bytes) -> None:
+        folder = self._folder / PROGRESS
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._part(name, body) as part:
+            part.replace(folder / name)
+
+    def _progress(self) -> dict[int, bytes]:
+        files = (self._folder / PROGRESS).glob("*.json")
+        slots = ((file, progress_slot(file.name)) for file in files)
+        return {slot: file.read_bytes() for file, slot in slots if slot is not None}
 
     def _check(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ import asyncio
 import re
 import ssl
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -15,7 +16,7 @@ from loguru import logger
 from pydantic import BaseModel, ValidationError
 
 from pageviews_api.budget import MAX_PAUSE
-from pageviews_api.clock import Clock
+from pageviews_api.clock import Clock, RemoteClock
 from pageviews_api.exceptions import (
     UpstreamFailedError,
     UpstreamInvalidError,
@@ -74,6 +75,11 @@ class UpstreamClient:
         self._base_url = base_url
         self._http = http
         self._clock = clock
+        self._theirs = RemoteClock(clock)
+
+    def now(self) -> datetime | None:
+        """Tell the time by the upstream's clock; None if it has not told it yet."""
+        return self._theirs.now()
 
     async def get(
         self,
@@ -120,6 +126,7 @@ class UpstreamClient:
     ) -> Answer[Model] | NotFound:
         url = self._base_url + path
         async with self._http.stream("GET", url, timeout=patience) as response:
+            self._hear(response)
             self._check_status(response)
             if "json" not in response.headers.get("content-type", ""):
                 raise self._invalid("is not JSON", await self._read(response))
@@ -130,6 +137,11 @@ class UpstreamClient:
             return Answer(model.model_validate_json(body), _age(response))
         except ValidationError as e:
             raise self._invalid("is not of the documented shape", body) from e
+
+    def _hear(self, response: httpx.Response) -> None:
+        with suppress(ValueError, OverflowError):  # it need not tell the time, or not well
+            told = parsedate_to_datetime(response.headers.get("date", ""))
+            self._theirs.hear(told.replace(tzinfo=told.tzinfo or UTC) + _age(response))
 
     def _check_status(self, response: httpx.Response) -> None:
         status = response.status_code

@@ -26,15 +26,15 @@ from pageviews_api.days import (
     Block,
     Checked,
     Corrections,
+    Days,
     LoadCalendar,
-    day_points,
     days_to_ask,
     is_restated,
     settle,
+    tell,
 )
 from pageviews_api.exceptions import UpstreamError, UpstreamTimeoutError, UpstreamUnreachableError
 from pageviews_api.schemas.aqs import TopRow
-from pageviews_api.schemas.pageviews import DayPoint
 from pageviews_api.schemas.query import Access, Agent, Month, Series
 
 NOT_FOUND_FRESH = timedelta(minutes=10)
@@ -110,12 +110,12 @@ class KnownTop:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A series as AQS told it just now: one point for each day, oldest first.
+    """A series as AQS told it just now.
 
     ``no_data``: AQS answered 404 for the whole range.
     """
 
-    points: tuple[DayPoint, ...]
+    days: Days
     no_data: bool
 
 
@@ -276,7 +276,7 @@ class DaysStore:
         if before is None and not answer.views and asked.start > FIRST_DAY:
             asked = DateRange(FIRST_DAY, asked.end)
             answer = await self._aqs.daily_views(witness, asked, priority=priority)
-        learned_at = self._clock.now() - answer.age
+        learned_at = self._made_at(answer.age)
         if answer.views:
             self._remember(witness.project)
         if before is not None:
@@ -403,7 +403,16 @@ class DaysStore:
         answer = await self._aqs.daily_views(series, days, priority=priority)
         if answer.views:
             self._remember(series.project)
-        return Block.learned(days, answer.views, self._clock.now() - answer.age)
+        return Block.learned(days, answer.views, self._made_at(answer.age))
+
+    def _made_at(self, age: timedelta) -> datetime:
+        """Tell when an answer was made that is of this age now.
+
+        By AQS' clock where that is behind ours: a day that our clock takes for an old one may have
+        been loaded just now.
+        """
+        ours, theirs = self._clock.now(), self._aqs.now()
+        return (min(ours, theirs) if theirs else ours) - age
 
     async def whole(self, series: Series) -> KnownSeries:
         """Tell all days of a series.
@@ -422,19 +431,25 @@ class DaysStore:
         held = await self._cache.get(_series_key(series), reads=_read_block)
         return held is not None and not _read_block(held.value).is_empty
 
+    def now(self) -> datetime | None:
+        """Tell the time by AQS' clock; None if it has not told it yet."""
+        return self._aqs.now()
+
     async def observe(self, series: Series, days: DateRange) -> Observation:
         """Ask AQS for these very days anew, for the archive: after everybody else.
 
         What is held of the series is told the same.
         """
-        calendar, _ = await self._calendar(self._witness_of(series), days.start, None, None)
-        checked = _counted(Checked(calendar), series)
+        checks = await self.checks(series, since=days.start, until=None, within=None)
+        checked = checks.checked
+        if checked.calendar is None or checked.corrections is None:
+            raise checks.failure or UpstreamUnreachableError(UPSTREAM, "did not tell what it has")
         block = await self._ask(series, days, Priority.ARCHIVE)
         await self._cache.amend(
             _series_key(series), lambda value: _amended(value, block), reads=_read_block
         )
-        points = day_points(days, block, checked.calendar)
-        return Observation(tuple(points), no_data=block.is_empty)
+        told = tell(days, block, checked.calendar, checked.corrections)
+        return Observation(told, no_data=block.is_empty)
 
     # Projects
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from pageviews_api.clients.aqs import UPSTREAM
+from pageviews_api.clients.archived import ArchivedDays
 from pageviews_api.clients.days_store import (
     Checks,
     DaysStore,
@@ -16,11 +17,19 @@ from pageviews_api.clients.days_store import (
     KnownTop,
     Observation,
 )
+from pageviews_api.clients.rescue import (
+    Rescue,
+    Told,
+    at_midnight,
+    told_from_archive,
+    top_from_archive,
+)
 from pageviews_api.clock import Clock
 from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange, NamedRange
-from pageviews_api.days import Days, LoadCalendar, first_unsettled, tell
+from pageviews_api.days import LoadCalendar, first_unsettled, tell
 from pageviews_api.exceptions import (
     ArticleNeverViewedError,
+    NotArchivedError,
     TopListNotFoundError,
     UnknownProjectError,
     UpstreamError,
@@ -28,6 +37,7 @@ from pageviews_api.exceptions import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from pageviews_api.schemas.aqs import TopRow
 from pageviews_api.schemas.data_state import (
     Dataset,
     KnownProject,
@@ -35,7 +45,6 @@ from pageviews_api.schemas.data_state import (
     LoadedDays,
     RestatedDays,
 )
-from pageviews_api.schemas.names import is_article
 from pageviews_api.schemas.pageviews import (
     ArticleSeries,
     ProjectSeries,
@@ -77,27 +86,14 @@ class AnswerPolicy:
     notice: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What is told of a series, before it is put into words.
-
-    ``asked`` is None, and ``days`` too, where the range holds no day yet. ``first_day`` is known
-    where all of the series is held.
-    """
-
-    asked: DateRange | None
-    days: Days | None
-    complete_through: date | None
-    first_day: date | None
-    checked_at: datetime
-    stale: bool
-
-
 class PageviewsClient:
     """Answers questions about views."""
 
-    def __init__(self, store: DaysStore, *, clock: Clock, policy: AnswerPolicy) -> None:
+    def __init__(
+        self, store: DaysStore, archived: ArchivedDays, *, clock: Clock, policy: AnswerPolicy
+    ) -> None:
         self._store = store
+        self._archived = archived
         self._clock = clock
         self._policy = policy
 
@@ -123,6 +119,9 @@ class PageviewsClient:
     async def told(self, query: SeriesQuery) -> Told:
         """Tell a series in columns.
 
+        What cannot be told by AQS, nor is held, is told as it was archived. ``as_of`` a day all of
+        it is told so, and AQS is not asked.
+
         Raises
         ------
         ArticleNeverViewedError
@@ -131,7 +130,31 @@ class PageviewsClient:
             Nor of anything in this project; or it has no total of it, where that is asked for.
         UpstreamError
             No asked day can be told now.
+        NotArchivedError
+            None was archived ``as_of`` that day.
+        ArchiveError
+            The archive cannot tell what was known ``as_of`` a day.
         """
+        if query.as_of is not None:
+            return await self._told_as_of(query, query.as_of)
+        with Rescue(self._archived, query, self._clock, within=self._policy.deadline) as rescue:
+            try:
+                told = await self._told_by_aqs(query)
+            except UpstreamError:
+                archived = await rescue.told()
+                if archived is None:
+                    raise
+                return archived
+            return await rescue.completed(told)
+
+    async def _told_as_of(self, query: SeriesQuery, as_of: date) -> Told:
+        async with self._in_time():
+            told = await told_from_archive(self._archived, query, today=self._today(), as_of=as_of)
+        if told is None:
+            raise NotArchivedError(f"No archive tells what was known of these days on {as_of}.")
+        return told
+
+    async def _told_by_aqs(self, query: SeriesQuery) -> Told:
         time = asyncio.get_running_loop().time
         until = time() + self._policy.deadline.total_seconds() - TO_ANSWER
         async with self._in_time():
@@ -168,7 +191,7 @@ class PageviewsClient:
                 try:
                     top = await self._store.top(query.project, query.access, period)
                 except UpstreamError:
-                    held = await self._newest_held_top(query)
+                    held = await self._newest_held_top(query) or await self._archived_top(query)
                     if held is None:
                         raise
                     return held
@@ -238,10 +261,8 @@ class PageviewsClient:
         """
         return await self._store.observe(series, days)
 
-    async def top_articles(self, project: str, day: date, count: int) -> tuple[str, ...]:
-        """Tell the first titles of a day's top list; empty where Wikimedia has none.
-
-        A row that cannot be asked for by its title is left out.
+    async def observe_top(self, project: str, day: date) -> tuple[RankedArticle, ...]:
+        """Tell a day's top list as AQS gives it, for the archive; empty where there is none.
 
         Raises
         ------
@@ -249,7 +270,11 @@ class PageviewsClient:
             That cannot be told now.
         """
         rows = (await self._store.top(project, Access.ALL_ACCESS, day)).rows
-        return tuple(row.article for row in rows[:count] if is_article(row.article))
+        return tuple(RankedArticle(**row.model_dump()) for row in rows)
+
+    def now(self) -> datetime | None:
+        """Tell the time by AQS' clock; None if it has not told it yet."""
+        return self._store.now()
 
     async def _series(
         self, series: Series, wanted: DateRange, checks: Checks, within: float
@@ -337,6 +362,7 @@ class PageviewsClient:
             "granularity": query.granularity,
             "start": told.asked.start if told.asked else None,
             "end": told.asked.end if told.asked else None,
+            "as_of": query.as_of,
             "reason": None if told.asked else "No day of this range is loaded yet.",
             "complete_through": told.complete_through,
             "first_day": told.first_day,
@@ -353,6 +379,18 @@ class PageviewsClient:
             top = await self._store.held_top(query.project, query.access, day)
             if top is not None and top.rows:
                 return self._top_answer(query, day, top, certain=False)
+        return None
+
+    async def _archived_top(self, query: TopQuery) -> TopArticles | None:
+        """Tell the list of the day that was asked for, or the newest, as it was archived."""
+        if query.access is not Access.ALL_ACCESS or isinstance(query.period, Month):
+            return None
+        for day in [query.period] if query.period else self._newest_days():
+            archived = await top_from_archive(self._archived, query.project, day)
+            if archived is not None:
+                rows = tuple(TopRow(**row.model_dump()) for row in archived.articles)
+                known = KnownTop(rows, at_midnight(archived.observed_on), fresh=False)
+                return self._top_answer(query, day, known, certain=False)
         return None
 
     def _top_answer(

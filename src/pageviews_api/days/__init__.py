@@ -9,13 +9,21 @@ from pageviews_api.days.block import ABSENT, Block, Stretch
 from pageviews_api.days.corrections import Corrections
 from pageviews_api.days.load_calendar import LOAD_MARGIN, UNSETTLED, LoadCalendar
 from pageviews_api.days.plan import Checked, days_to_ask, is_restated, settle
-from pageviews_api.days.told import STATUSES, Days, day_points, first_unsettled, tell
+from pageviews_api.days.told import (
+    STATUSES,
+    ArchivedDay,
+    Days,
+    day_points,
+    first_unsettled,
+    tell,
+)
 
 __all__ = [
     "ABSENT",
     "LOAD_MARGIN",
     "STATUSES",
     "UNSETTLED",
+    "ArchivedDay",
     "Block",
     "Checked",
     "Corrections",

@@ -1,7 +1,8 @@
 """What a caller is told of each day. Pure."""
 
 from array import array
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from pageviews_api.daterange import DateRange
@@ -17,19 +18,71 @@ _CODES = {status: code for code, status in enumerate(STATUSES)}
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivedDay:
+    """A day as it was observed on some UTC day: ``archived`` with its number, or a ``hole``."""
+
+    views: int | None
+    status: DayStatus
+    observed_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Days:
     """What is told of consecutive days, in columns.
 
     ``views`` holds ``ABSENT`` where no number is known; ``statuses`` holds a byte for each day,
-    an index into ``STATUSES``.
+    an index into ``STATUSES``. ``observed_on`` tells for days that come from the archive when they
+    were observed.
     """
 
     start: date
     views: "array[int]"
     statuses: bytes
+    observed_on: Mapping[date, date] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, points: Sequence[DayPoint]) -> "Days":
+        """Put consecutive points, oldest first and at least one, into columns."""
+        views = array("q", (ABSENT if one.views is None else one.views for one in points))
+        statuses = bytes(_CODES[one.status] for one in points)
+        observed_on = {one.date: one.observed_on for one in points if one.observed_on}
+        return cls(points[0].date, views, statuses, observed_on)
 
     def __len__(self) -> int:
         return len(self.views)
+
+    @property
+    def range(self) -> DateRange:
+        """The days that are told."""
+        return DateRange(self.start, self.start + timedelta(days=len(self) - 1))
+
+    def within(self, days: DateRange) -> "Days":
+        """Take some of the days, all of which must be told here."""
+        first = (days.start - self.start).days
+        last = first + len(days)
+        if first < 0 or last > len(self):
+            raise ValueError("days that are not told")
+        kept = {day: on for day, on in self.observed_on.items() if day in days}
+        return Days(days.start, self.views[first:last], self.statuses[first:last], kept)
+
+    def known(self) -> int:
+        """Count the days whose number is known."""
+        return len(self.views) - self.views.count(ABSENT)
+
+    def has(self, *statuses: DayStatus) -> bool:
+        """Tell whether some day has one of these statuses."""
+        return any(_CODES[status] in self.statuses for status in statuses)
+
+    def view_of(self, day: date) -> int | None:
+        """Tell one day's number; None where it is not known or not told here."""
+        offset = (day - self.start).days
+        if not 0 <= offset < len(self.views) or self.views[offset] == ABSENT:
+            return None
+        return self.views[offset]
+
+    def status_of(self, day: date) -> DayStatus:
+        """Tell one day's status; the day must be told here."""
+        return STATUSES[self.statuses[(day - self.start).days]]
 
     def points(self) -> list[DayPoint]:
         """Tell the days one by one, oldest first."""
@@ -38,13 +91,42 @@ class Days:
                 date=self.start + timedelta(days=offset),
                 views=None if count == ABSENT else count,
                 status=STATUSES[code],
+                observed_on=self.observed_on.get(self.start + timedelta(days=offset)),
             )
             for offset, (count, code) in enumerate(zip(self.views, self.statuses, strict=True))
         ]
 
+    @classmethod
+    def unknown(cls, days: DateRange, *, today: date) -> "Days":
+        """Tell nothing of some days: ``missing``, and ``not_loaded`` where they are not over."""
+        statuses = (DayStatus.NOT_LOADED if day >= today else DayStatus.MISSING for day in days)
+        views = array("q", [ABSENT]) * len(days)
+        return cls(days.start, views, bytes(_CODES[status] for status in statuses))
+
+    def missing(self) -> DateRange | None:
+        """Tell the range in which all days lie that could not be learned; None if there is none."""
+        code = bytes([_CODES[DayStatus.MISSING]])
+        first, last = self.statuses.find(code), self.statuses.rfind(code)
+        if first < 0:
+            return None
+        return DateRange(self.start + timedelta(days=first), self.start + timedelta(days=last))
+
+    def with_archived(self, archived: Mapping[date, ArchivedDay]) -> "Days":
+        """Tell what could not be learned as it was archived."""
+        views, statuses = self.views[:], bytearray(self.statuses)
+        observed_on = dict(self.observed_on)
+        for day, known in archived.items():
+            offset = (day - self.start).days
+            inside = 0 <= offset < len(statuses)
+            if inside and statuses[offset] == _CODES[DayStatus.MISSING]:
+                views[offset] = ABSENT if known.views is None else known.views
+                statuses[offset] = _CODES[known.status]
+                observed_on[day] = known.observed_on
+        return Days(self.start, views, bytes(statuses), observed_on)
+
     def any_missing(self) -> bool:
         """Tell whether some day could not be learned."""
-        return _CODES[DayStatus.MISSING] in self.statuses
+        return self.has(DayStatus.MISSING)
 
     def all_missing(self) -> bool:
         """Tell whether nothing at all could be learned."""

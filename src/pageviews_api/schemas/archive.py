@@ -2,11 +2,11 @@
 
 from datetime import date as Date  # noqa: N812  # a field below is called date
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from pageviews_api.schemas.pageviews import DayPoint
+from pageviews_api.schemas.pageviews import DayPoint, RankedArticle
 from pageviews_api.schemas.query import Access, Agent
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -27,35 +27,41 @@ class Outcome(StrEnum):
 
 
 class ArchivedSeries(ArchiveModel):
-    """One series as it was observed.
-
-    ``article`` is None for a project's total. ``no_data``: Wikimedia told no view in the
-    window. ``failed`` comes with a ``reason`` and no points. ``points`` are oldest first, one for
-    each day of the window. ``listed_on`` is the day whose top list last named the article, None
-    where it was asked for by name.
-    """
+    """One series as it was observed."""
 
     project: str
-    article: str | None
+    article: Annotated[str | None, Field(description="`null` for a project's total.")]
     access: Access
     agent: Agent
-    outcome: Outcome
-    reason: str | None = None
-    listed_on: Date | None = None
-    points: tuple[DayPoint, ...] = ()
+    outcome: Annotated[
+        Outcome, Field(description="`no_data`: Wikimedia told no view in the window.")
+    ]
+    reason: Annotated[str | None, Field(description="Why it `failed`; then without points.")] = None
+    listed_on: Annotated[
+        Date | None,
+        Field(description="The day whose top list last named it; `null` if asked for by name."),
+    ] = None
+    points: Annotated[
+        tuple[DayPoint, ...], Field(description="One for each day of the window, oldest first.")
+    ] = ()
 
 
-class ConsultedList(ArchiveModel):
-    """A top list that was asked which articles to archive.
+class ArchivedTop(ArchiveModel):
+    """The list of the most viewed articles of a project's day, as it was observed.
 
-    ``no_data``: Wikimedia has no list for that day. ``failed``: it could not be had, so articles
-    may be missing from ``items``.
+    ``no_data``: Wikimedia has no list for that day. ``failed``: it could not be had; where it
+    also chooses what is archived, articles may be missing.
     """
 
     project: str
+    access: Access
     date: Date
     outcome: Outcome
     reason: str | None = None
+    articles: Annotated[
+        tuple[RankedArticle, ...],
+        Field(description="By rank, as Wikimedia gives them: at most 1,000."),
+    ] = ()
 
 
 class Window(ArchiveModel):
@@ -65,21 +71,83 @@ class Window(ArchiveModel):
     end: Date
 
 
-class ArchiveDocument(ArchiveModel):
-    """The archive of day ``date``: the days before it, as Wikimedia told them.
-
-    ``observed_on`` is the UTC day of the latest fetch in it; ``late`` says that this was after
-    ``date``. ``complete`` says that nothing failed and that every day of the window was loaded at
-    Wikimedia when its items were fetched: a complete archive is never replaced. ``items`` are
-    sorted by project, article, access and agent. The same facts give the same bytes: no time of
-    day, no run's name is inside.
-    """
+class ArchiveHeader(ArchiveModel):
+    """What stands at the beginning of an archive."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     date: Date
-    observed_on: Date
-    late: bool
+    observed_on: Annotated[Date, Field(description="The UTC day of the latest fetch in it.")]
+    late: Annotated[bool, Field(description="Whether that was after `date`.")]
     window: Window
-    complete: bool
-    lists: tuple[ConsultedList, ...] = ()
-    items: tuple[ArchivedSeries, ...]
+    complete: Annotated[
+        bool,
+        Field(
+            description="Nothing failed, and every day of the window was loaded at Wikimedia when "
+            "it was fetched. A complete archive is never replaced."
+        ),
+    ]
+
+
+class ArchiveDocument(ArchiveHeader):
+    """The archive of day `date`: the days before it, as Wikimedia told them.
+
+    The same facts give the same bytes: no time of day, no run's name is inside.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "schema_version": 1,
+                    "date": "2017-01-01",
+                    "observed_on": "2017-01-01",
+                    "late": False,
+                    "window": {"start": "2016-12-29", "end": "2016-12-31"},
+                    "complete": True,
+                    "top": [
+                        {
+                            "project": "en.wikipedia",
+                            "access": "all-access",
+                            "date": "2016-12-31",
+                            "outcome": "no_data",
+                            "reason": None,
+                            "articles": [],
+                        },
+                        {
+                            "project": "fr.wikipedia",
+                            "access": "all-access",
+                            "date": "2016-12-31",
+                            "outcome": "no_data",
+                            "reason": None,
+                            "articles": [],
+                        },
+                    ],
+                    "items": [
+                        {
+                            "project": "fr.wikipedia",
+                            "article": "Strasbourg",
+                            "access": "all-access",
+                            "agent": "all-agents",
+                            "outcome": "ok",
+                            "reason": None,
+                            "listed_on": None,
+                            "points": [
+                                {"date": "2016-12-29", "views": 1596, "status": "ok"},
+                                {"date": "2016-12-30", "views": 1441, "status": "ok"},
+                                {"date": "2016-12-31", "views": 1142, "status": "ok"},
+                            ],
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    top: Annotated[
+        tuple[ArchivedTop, ...],
+        Field(description="The top lists of the day before, by project."),
+    ] = ()
+    items: Annotated[
+        tuple[ArchivedSeries, ...],
+        Field(description="Sorted by project, article, access and agent."),
+    ]

@@ -96,9 +96,14 @@ def _is_forbidden(character: str) -> bool:
 
 def refuse_all_projects(project: str) -> str:
     """Let every project pass but ``all-projects``, for which AQS has only totals."""
-    if project == ALL_PROJECTS:
+    if not has_articles(project):
         raise PydanticCustomError("project", "has totals only, no articles of its own")
     return project
+
+
+def has_articles(project: str) -> bool:
+    """Tell whether a project is one with articles, and so with top lists."""
+    return project != ALL_PROJECTS
 
 
 Project = Annotated[

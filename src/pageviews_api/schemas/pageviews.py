@@ -44,6 +44,14 @@ class DayPoint(AnswerModel):
             "`archived`: the number is from our archive."
         ),
     ]
+    observed_on: Annotated[
+        Date | None,
+        Field(
+            exclude_if=lambda value: value is None,
+            description="The UTC day on which Wikimedia told this; there only where it comes "
+            "from our archive.",
+        ),
+    ] = None
 
 
 class PeriodPoint(AnswerModel):
@@ -114,6 +122,13 @@ class _Asked(AnswerModel):
     granularity: Granularity
     start: Annotated[Date | None, Field(description="`null` where the range holds no day yet.")]
     end: Date | None
+    as_of: Annotated[
+        Date | None,
+        Field(
+            exclude_if=lambda value: value is None,
+            description="The day as of which it is told; there only where one was asked for.",
+        ),
+    ] = None
     reason: Annotated[str | None, Field(description="Why `items` is empty, where it is.")] = None
     complete_through: Annotated[
         Date | None, Field(description="The newest day that Wikimedia has loaded.")

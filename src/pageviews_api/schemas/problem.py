@@ -101,6 +101,28 @@ _PROBLEMS = (
         remedy="Ask for another day. A month's list appears after the month has ended.",
     ),
     ProblemType(
+        slug="not-archived",
+        title="Not archived",
+        status=404,
+        meaning="The archive has nothing of what was asked for: no document of that day, or not "
+        "that series in it.",
+        remedy="`/api/v1/archives` lists what is archived.",
+    ),
+    ProblemType(
+        slug="not-authorised",
+        title="Not authorised",
+        status=401,
+        meaning="This needs the operator's token, and the request carries none, or a wrong one.",
+        remedy="Send `Authorization: Bearer` with the token.",
+    ),
+    ProblemType(
+        slug="admin-disabled",
+        title="Administration disabled",
+        status=403,
+        meaning="The operator has set no `ADMIN_TOKEN`, so that nobody may do this by HTTP.",
+        remedy="Set `ADMIN_TOKEN`, or use the command line where the service runs.",
+    ),
+    ProblemType(
         slug="not-found",
         title="Not found",
         status=404,
@@ -148,6 +170,14 @@ _PROBLEMS = (
         status=429,
         meaning="This client has used up its requests for now.",
         remedy="Wait the seconds in `Retry-After`, and keep what you have been told.",
+    ),
+    ProblemType(
+        slug="too-many-runs",
+        title="Too many runs",
+        status=429,
+        meaning="So many runs of the archive wait already that no more is taken on.",
+        remedy="Wait the seconds in `Retry-After`. `pageviews-api archive backfill` makes many "
+        "days in one run.",
     ),
     ProblemType(
         slug="internal-error",
@@ -294,3 +324,12 @@ UPSTREAM_PROBLEMS = (
     "upstream-timeout",
 )
 """What can befall every question that Wikimedia must answer."""
+
+ARCHIVE_PROBLEMS = (
+    "invalid-request",
+    "too-many-requests",
+    "unknown-host",
+    "uri-too-long",
+    "archive-unavailable",
+)
+"""What can befall every question that the archive must answer."""

@@ -55,11 +55,15 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class SeriesQuery:
-    """Which days of a series are asked for, and in what steps."""
+    """Which days of a series are asked for, and in what steps.
+
+    ``as_of``: as they were known on that UTC day, from the archive.
+    """
 
     series: Series
     days: DateRange | NamedRange
     granularity: Granularity = Granularity.DAILY
+    as_of: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +121,8 @@ class QueryParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SeriesParameters(QueryParameters):
-    """The query part of a URL that asks for a series."""
+class DaysParameters(QueryParameters):
+    """The part of a query that names days."""
 
     start: Annotated[
         Day | None,
@@ -145,21 +149,15 @@ class SeriesParameters(QueryParameters):
             examples=["latest-30"],
         ),
     ] = None
-    access: AskedAccess = None
-    agent: AskedAgent = None
-    granularity: Annotated[
-        Granularity,
-        Field(description="One item for each day, ISO week (Monday to Sunday), or month."),
-    ] = Granularity.DAILY
 
     @model_validator(mode="after")
     def _one_way_to_name_days(self) -> Self:
         if self.range is not None and (self.start or self.end):
-            _refuse("range", "cannot be combined with start and end")
+            refuse("range", "cannot be combined with start and end")
         if self.start and not self.end:
-            _refuse("end", "is required with start")
+            refuse("end", "is required with start")
         if self.end and not self.start:
-            _refuse("start", "is required with end")
+            refuse("start", "is required with end")
         return self
 
     @property
@@ -174,6 +172,25 @@ class SeriesParameters(QueryParameters):
         if self.start and self.end:
             return DateRange(self.start, self.end)
         return NamedRange(self.range or "latest-30")
+
+
+class SeriesParameters(DaysParameters):
+    """The query part of a URL that asks for a series."""
+
+    access: AskedAccess = None
+    agent: AskedAgent = None
+    granularity: Annotated[
+        Granularity,
+        Field(description="One item for each day, ISO week (Monday to Sunday), or month."),
+    ] = Granularity.DAILY
+    as_of: Annotated[
+        Day | None,
+        Field(
+            description="As it was known on this UTC day: answered from the archive alone, each "
+            "day with `observed_on`. Wikimedia restates days.",
+            examples=["2017-01-01"],
+        ),
+    ] = None
 
 
 class TopParameters(QueryParameters):
@@ -199,9 +216,9 @@ class TopParameters(QueryParameters):
     @model_validator(mode="after")
     def _what_aqs_has(self) -> Self:
         if self.date is not None and self.month is not None:
-            _refuse("month", "cannot be combined with date")
+            refuse("month", "cannot be combined with date")
         if self.agent not in {None, Agent.USER}:
-            _refuse("agent", "can only be user: Wikimedia counts only people in its top lists")
+            refuse("agent", "can only be user: Wikimedia counts only people in its top lists")
         return self
 
     @property
@@ -210,5 +227,12 @@ class TopParameters(QueryParameters):
         return Month(self.month) if self.month else self.date
 
 
-def _refuse(field: str, msg: str) -> NoReturn:
+def refuse(field: str, msg: str) -> NoReturn:
+    """Refuse a parameter of the query, by its name.
+
+    Raises
+    ------
+    InvalidParameterError
+        Always.
+    """
     raise InvalidParameterError(FieldError(("query", field), msg))

@@ -30,17 +30,19 @@ class Selection:
         return bool(self.articles or self.totals or self.top)
 
 
-def parse_selection(text: str) -> Selection:
+def parse_selection(text: str, *, refused: list[str] | None = None) -> Selection:
     """Read entries parted by ``|`` (no title can hold it) or line ends.
 
     ``project/article`` is an article, ``project:*`` a project's total, ``top:N`` the first N of
     the default project's top list of the day before. Lines that begin with ``#`` are comments.
 
+    ``refused`` takes what is said of entries that are none of these, which are left out then.
+
     Raises
     ------
     ValueError
-        An entry is none of these. The message tells which one by its number, and not what it
-        says: a list in the wrong place may hold secrets.
+        An entry is none of these, and there is no ``refused``. The message tells which one by its
+        number, and not what it says: a list in the wrong place may hold secrets.
     """
     articles: dict[tuple[str, str], None] = {}
     totals: dict[str, None] = {}
@@ -49,17 +51,22 @@ def parse_selection(text: str) -> Selection:
     for number, entry in enumerate(entries, start=1):
         if entry.startswith("#"):
             continue
-        if match := _TOP.fullmatch(entry):
-            top = max(top, int(match[1]))
-        elif entry.endswith(":*") and "/" not in entry:
-            totals[_read(_project, entry.removesuffix(":*"), number, "project")] = None
-        else:
-            project, _, article = entry.partition("/")
-            name = (
-                _read(_article_project, project, number, "project"),
-                _read(_article, article, number, "article"),
-            )
-            articles[name] = None
+        try:
+            if match := _TOP.fullmatch(entry):
+                top = max(top, int(match[1]))
+            elif entry.endswith(":*") and "/" not in entry:
+                totals[_read(_project, entry.removesuffix(":*"), number, "project")] = None
+            else:
+                project, _, article = entry.partition("/")
+                name = (
+                    _read(_article_project, project, number, "project"),
+                    _read(_article, article, number, "article"),
+                )
+                articles[name] = None
+        except ValueError as e:
+            if refused is None:
+                raise
+            refused.append(str(e))
     return Selection(tuple(articles), tuple(totals), top)
 
 

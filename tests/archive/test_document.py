@@ -4,21 +4,18 @@ from datetime import date, timedelta
 
 import pytest
 
-from pageviews_api.archive import (
+from pageviews_api.archive.document import (
+    Archive,
     Observed,
     build,
-    days_due,
     differing_days,
-    encode,
     is_better,
-    is_settled,
-    known_days,
     settled_series,
-    window_of,
 )
 from pageviews_api.daterange import DateRange
-from pageviews_api.schemas.archive import ArchiveDocument, ConsultedList, Outcome
-from pageviews_api.schemas.pageviews import DayPoint, DayStatus
+from pageviews_api.days import Days
+from pageviews_api.schemas.archive import ArchivedTop, Outcome
+from pageviews_api.schemas.pageviews import DayPoint, DayStatus, RankedArticle
 from pageviews_api.schemas.query import Access, Agent, Series
 
 TODAY = date(2026, 11, 22)
@@ -37,71 +34,66 @@ def seen(
     *views: int | None, last: DayStatus = DayStatus.NOT_LOADED, on: date | None = None
 ) -> Observed:
     """Observe the window's days; an absent number has the status ``last``."""
-    points = {
-        day: DayPoint(
+    points = [
+        DayPoint(
             date=day,
             views=count,
             status=last if count is None else DayStatus.OK if count else DayStatus.ZERO,
         )
         for day, count in zip(WINDOW, views, strict=True)
+    ]
+    return Observed(Days.of(points), TODAY if on is None else on)
+
+
+def failed() -> Observed:
+    """Observe that a series could not be had."""
+    return Observed(None, TODAY, reason="was cut off")
+
+
+def listed(outcome: Outcome, *, back: int = 1, project: str = "en.wikipedia") -> ArchivedTop:
+    """Have asked for a top list."""
+    return ArchivedTop(
+        project=project,
+        access=Access.ALL_ACCESS,
+        date=ago(back),
+        outcome=outcome,
+        reason="was cut off" if outcome is Outcome.FAILED else None,
+        articles=(RankedArticle(article="Cat", views=9, rank=1),) if outcome is Outcome.OK else (),
+    )
+
+
+def views_of(archive: Archive) -> dict[str | None, list[int | None]]:
+    """Tell the numbers of an archive's series, by their articles."""
+    return {
+        series.article: [record.days.view_of(day) for day in WINDOW] if record.days else []
+        for series, record in archive.series.items()
     }
-    return Observed(points, TODAY if on is None else on)
+
+
+def titles(archive: Archive) -> list[str | None]:
+    """Tell the articles of an archive, in its order."""
+    return [series.article for series in archive.series]
 
 
 def made(
     observed: dict[Series, Observed],
     *,
-    before: ArchiveDocument | None = None,
-    lists: tuple[ConsultedList, ...] = (),
+    before: Archive | None = None,
+    top: tuple[ArchivedTop, ...] = (),
+    expected: tuple[str, ...] = ("en.wikipedia",),
     today: date = TODAY,
-) -> ArchiveDocument:
+) -> Archive:
     """Build the archive of today out of what was observed."""
     return build(
         TODAY,
         window=WINDOW,
         wanted=dict.fromkeys(observed),
         observed=observed,
-        lists=lists,
+        top=top,
+        expected=expected,
         today=today,
         before=before,
     )
-
-
-@pytest.mark.parametrize(
-    ("held", "first", "today_due", "due"),
-    [
-        pytest.param({}, None, True, [0], id="an empty store gets today's only"),
-        pytest.param({}, None, False, [], id="and that not before its time"),
-        pytest.param({0: True}, 0, True, [], id="a complete one is left alone"),
-        pytest.param({0: False}, 0, True, [0], id="an incomplete one is not"),
-        pytest.param({2: True}, 2, True, [0, 1], id="missed days, newest first"),
-        pytest.param({2: True}, 2, False, [1], id="missed days do not wait for today's time"),
-        pytest.param({0: True, 2: True}, 2, True, [1], id="a gap behind the newest"),
-        pytest.param({1: True, 5: False}, 5, True, [0, 2, 3, 4, 5], id="incomplete ones of before"),
-        pytest.param({}, 400, True, list(range(31)), id="at most 30 days back"),
-    ],
-)
-def test_days_due__by_what_is_held(
-    held: dict[int, bool], first: int | None, today_due: bool, due: list[int]
-) -> None:
-    """Due are today and what is missing or incomplete of the last 30 days, newest first (F1)."""
-    days = days_due(
-        {ago(back): complete for back, complete in held.items()},
-        first=None if first is None else ago(first),
-        today=TODAY,
-        today_due=today_due,
-    )
-
-    assert days == [ago(back) for back in due]
-
-
-@pytest.mark.parametrize("day", [date(2028, 1, 1), date(2028, 2, 29), date(2028, 12, 31)])
-def test_window_of__any_day(day: date) -> None:
-    """An archive covers the 30 days before its day, that day not included."""
-    window = window_of(day, length=30)
-
-    assert len(window) == 30
-    assert window.end == day - timedelta(days=1)
 
 
 def test_build__everything_known() -> None:
@@ -109,8 +101,8 @@ def test_build__everything_known() -> None:
     document = made({STRASBOURG: seen(3, 0, 5), TOTAL: seen(7, 8, 9)})
 
     assert document.complete
-    assert [item.article for item in document.items] == [None, "Strasbourg"]
-    assert document.window.start == WINDOW.start
+    assert titles(document) == [None, "Strasbourg"]
+    assert document.window == WINDOW
     assert not document.late
 
 
@@ -125,46 +117,44 @@ def test_build__a_day_unknown(status: DayStatus) -> None:
     document = made({STRASBOURG: seen(3, 4, None, last=status)})
 
     assert not document.complete
-    assert not is_settled(document.items[0])
+    assert not document.series[STRASBOURG].is_settled
 
 
 def test_build__one_series_failed() -> None:
     """A failed series is named with its reason, and the rest is there (F2)."""
-    document = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, TODAY, reason="was cut off")})
+    document = made({STRASBOURG: seen(3, 4, 5), CAT: failed()})
 
-    outcomes = {item.article: (item.outcome, item.reason) for item in document.items}
+    outcomes = {
+        series.article: (record.outcome, record.reason)
+        for series, record in document.series.items()
+    }
     assert outcomes == {"Strasbourg": (Outcome.OK, None), "Cat": (Outcome.FAILED, "was cut off")}
     assert not document.complete
 
 
 def test_build__no_view_at_all() -> None:
     """A series without a view is ``no_data``, which is an outcome like any other."""
-    (item,) = made({CAT: seen(0, 0, 0)}).items
+    record = made({CAT: seen(0, 0, 0)}).series[CAT]
 
-    assert item.outcome is Outcome.NO_DATA
-    assert is_settled(item)
+    assert record.outcome is Outcome.NO_DATA
+    assert record.is_settled
 
 
 def test_build__list_failed() -> None:
     """An archive whose top list could not be had is not complete: articles may be missing."""
-    failed = ConsultedList(
-        project="en.wikipedia", date=ago(1), outcome=Outcome.FAILED, reason="was cut off"
-    )
-
-    assert not made({STRASBOURG: seen(3, 4, 5)}, lists=(failed,)).complete
+    assert not made({STRASBOURG: seen(3, 4, 5)}, top=(listed(Outcome.FAILED),)).complete
 
 
 def test_build__second_pass() -> None:
     """A later pass keeps what an earlier one had settled, and adds what it lacked (F2, F7)."""
-    first = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, TODAY, reason="was cut off")})
+    first = made({STRASBOURG: seen(3, 4, 5), CAT: failed()})
 
     tomorrow = TODAY + timedelta(1)
     second = made(
         {STRASBOURG: seen(9, 9, 9), CAT: seen(1, 2, 3, on=tomorrow)}, before=first, today=tomorrow
     )
 
-    views = {item.article: [point.views for point in item.points] for item in second.items}
-    assert views == {"Strasbourg": [3, 4, 5], "Cat": [1, 2, 3]}
+    assert views_of(second) == {"Cat": [1, 2, 3], "Strasbourg": [3, 4, 5]}
     assert second.complete
     assert second.late
     assert second.observed_on == TODAY + timedelta(1)
@@ -174,18 +164,18 @@ def test_build__second_pass_fails() -> None:
     """A pass that fails loses nothing that an earlier one had (F2)."""
     first = made({STRASBOURG: seen(3, 4, None)})
 
-    second = made({STRASBOURG: Observed({}, TODAY, reason="was cut off")}, before=first)
+    second = made({STRASBOURG: failed()}, before=first)
 
-    assert [point.views for point in second.items[0].points] == [3, 4, None]
+    assert views_of(second) == {"Strasbourg": [3, 4, None]}
 
 
 def test_build__series_no_longer_wanted() -> None:
     """A series that is no longer asked for stays in an archive that has it."""
-    first = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, TODAY, reason="was cut off")})
+    first = made({STRASBOURG: seen(3, 4, 5), CAT: failed()})
 
     second = made({CAT: seen(1, 2, 3)}, before=first)
 
-    assert [item.article for item in second.items] == ["Cat", "Strasbourg"]
+    assert titles(second) == ["Cat", "Strasbourg"]
 
 
 def test_build__nothing_new() -> None:
@@ -199,53 +189,66 @@ def test_build__nothing_new() -> None:
 
 def test_build__failed_and_no_longer_wanted() -> None:
     """A series that failed and is no longer asked for does not keep an archive incomplete."""
-    first = made({STRASBOURG: seen(3, 4, 5), CAT: Observed({}, TODAY, reason="was cut off")})
+    first = made({STRASBOURG: seen(3, 4, 5), CAT: failed()})
 
     second = made({STRASBOURG: seen(3, 4, 5)}, before=first)
 
     assert second.complete
-    assert [item.article for item in second.items] == ["Strasbourg"]
+    assert titles(second) == ["Strasbourg"]
 
 
 @pytest.mark.parametrize(("back", "complete"), [(1, False), (4, False), (5, True)])
 def test_build__list_not_there(back: int, complete: bool) -> None:
     """A top list that is not there may still come; after four days it is lost."""
-    absent = ConsultedList(project="en.wikipedia", date=ago(back), outcome=Outcome.NO_DATA)
+    absent = listed(Outcome.NO_DATA, back=back)
 
-    assert made({STRASBOURG: seen(3, 4, 5)}, lists=(absent,)).complete is complete
+    assert made({STRASBOURG: seen(3, 4, 5)}, top=(absent,)).complete is complete
+
+
+def test_build__list_that_nobody_expects() -> None:
+    """A project that has no top lists is not waited for, and one that fails is asked again."""
+    views, never = {STRASBOURG: seen(3, 4, 5)}, listed(Outcome.NO_DATA, project="fr.wikipedia")
+    broken = listed(Outcome.FAILED, project="fr.wikipedia")
+
+    assert made(views, top=(listed(Outcome.OK), never)).complete
+    assert not made(views, top=(never,), expected=("fr.wikipedia",)).complete
+    assert not made(views, top=(broken,)).complete
 
 
 def test_build__list_was_had() -> None:
     """A list that was had once stays had, whatever becomes of asking again."""
-    had = ConsultedList(project="en.wikipedia", date=ago(1), outcome=Outcome.OK)
-    failed = ConsultedList(project="en.wikipedia", date=ago(1), outcome=Outcome.FAILED, reason="x")
-    first = made({STRASBOURG: seen(3, 4, None)}, lists=(had,))
+    first = made({STRASBOURG: seen(3, 4, None)}, top=(listed(Outcome.OK),))
 
-    assert made({STRASBOURG: seen(3, 4, 5)}, lists=(failed,), before=first).complete
+    for again in (Outcome.FAILED, Outcome.NO_DATA):
+        second = made({STRASBOURG: seen(3, 4, 5)}, top=(listed(again),), before=first)
+        assert second.complete
+        assert second.top == first.top
+
+
+def test_build__list_comes_later() -> None:
+    """What a later pass gets of a list that failed before is kept, in order of the projects."""
+    french = listed(Outcome.OK, project="fr.wikipedia")
+    lists = (french, listed(Outcome.FAILED))
+    first = made({STRASBOURG: seen(3, 4, 5)}, top=lists)
+
+    second = made({STRASBOURG: seen(3, 4, 5)}, top=(listed(Outcome.OK),), before=first)
+
+    assert not first.complete
+    assert second.complete
+    assert second.top == (listed(Outcome.OK), french)
+
+
+def test_build__nothing_at_all() -> None:
+    """An archive of nothing is not complete."""
+    assert not made({}).complete
 
 
 def test_settled_series__incomplete_archive() -> None:
     """Only what failed, or has days to come, is asked for again."""
-    document = made(
-        {STRASBOURG: seen(3, 4, 5), TOTAL: seen(3, 4, None), CAT: Observed({}, TODAY, reason="x")}
-    )
+    document = made({STRASBOURG: seen(3, 4, 5), TOTAL: seen(3, 4, None), CAT: failed()})
 
     assert settled_series(document) == {STRASBOURG}
     assert settled_series(None) == set()
-
-
-def test_encode__same_facts() -> None:
-    """Equal facts give equal bytes, in whatever order they came."""
-    one = made({STRASBOURG: seen(3, 4, 5), CAT: seen(1, 2, 3)})
-    other = made({CAT: seen(1, 2, 3), STRASBOURG: seen(3, 4, 5)})
-
-    assert encode(one) == encode(other)
-    assert ArchiveDocument.model_validate_json(encode(one)) == one
-
-
-def test_encode__time_of_day() -> None:
-    """No time of day is inside, so that two writers of one day write the same bytes (F5)."""
-    assert b":00" not in encode(made({STRASBOURG: seen(3, 4, 5)}))
 
 
 def test_is_better__by_what_it_tells() -> None:
@@ -267,4 +270,15 @@ def test_differing_days__restated() -> None:
 
     assert differing_days(one, other) == 5
     assert differing_days(one, one) == 0
-    assert known_days(other) == 2
+    assert other.known_days() == 2
+    assert one.outcomes() == {Outcome.OK: 2}
+
+
+def test_is_better__by_its_lists() -> None:
+    """One more top list is more, too; the same is not, and less is not."""
+    partial = made({STRASBOURG: seen(3, 4, None)}, top=(listed(Outcome.FAILED),))
+    more = made({STRASBOURG: seen(3, 4, None)}, top=(listed(Outcome.OK),))
+
+    assert is_better(more, partial)
+    assert not is_better(partial, more)
+    assert not is_better(more, more)

@@ -1,0 +1,158 @@
+"""Which archives there are and what is told of each, without reading them: cheap, asked often."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import date
+
+from loguru import logger
+
+from pageviews_api.archive.encoding import decode
+from pageviews_api.archive.facts import Facts
+from pageviews_api.clients.archive_store import ArchiveStore, ListedArchive, sha256
+from pageviews_api.clock import Clock
+from pageviews_api.exceptions import ArchiveError, ArchiveUnavailableError
+
+LISTED_WITHIN = 2.0
+"""Seconds that whoever only wants to tell of the archives waits for their list."""
+
+LISTING_KEPT = 60.0
+"""Seconds for which that list is told again."""
+
+READS_AT_ONCE = 2
+"""Archives that are read at a time where nothing is told beside them: one may take 17 MB."""
+
+MAX_ENTRIES = 4_000
+"""Archives whose facts are kept in memory: more than ten years, a few hundred bytes each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An archive that is stored, and what is told of it. ``tag`` differs when it was replaced."""
+
+    day: date
+    size: int
+    tag: str
+    sha256: str
+    facts: Facts
+
+    @property
+    def late(self) -> bool:
+        """Whether it was observed after its day."""
+        return self.facts.observed_on > self.day
+
+
+class ArchiveIndex:
+    """Knows the archives by their listing and by what is kept beside them."""
+
+    def __init__(self, store: ArchiveStore, *, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self._reads = asyncio.Semaphore(READS_AT_ONCE)
+        self._looking_inside = asyncio.Lock()
+        self._listed: dict[date, ListedArchive] | None = None
+        self._failure: ArchiveError | None = None
+        self._listed_at: float | None = None
+        self._entries: OrderedDict[tuple[date, str], Entry] = OrderedDict()
+
+    def forget(self) -> None:
+        """List anew at the next question: something was written just now."""
+        self._listed_at = None
+
+    async def days(self) -> list[date] | None:
+        """List the archived days, oldest first, as they were at most a minute ago.
+
+        None where the store cannot be listed within 2 s; that, too, is told for a minute.
+        """
+        try:
+            return list(await self.listed())
+        except ArchiveError:
+            return None
+
+    async def listed(self) -> dict[date, ListedArchive]:
+        """List the archives by their days, oldest first, as they were at most a minute ago.
+
+        Raises
+        ------
+        ArchiveError
+            The store cannot be listed within 2 s; that, too, is told for a minute.
+        """
+        async with self._one_at_a_time:
+            now = self._clock.monotonic()
+            if self._listed_at is None or now >= self._listed_at + LISTING_KEPT:
+                self._listed_at = now  # before: ``forget`` may be called meanwhile
+                try:
+                    await self._list()
+                except BaseException:
+                    self.forget()
+                    raise
+        if self._listed is None:
+            assert self._failure is not None
+            raise self._failure
+        return self._listed
+
+    async def entry(self, day: date) -> Entry | None:
+        """Tell of one archive; None where there is none.
+
+        Raises
+        ------
+        ArchiveCorruptError
+            It can only be told by reading it, and it is not what was written.
+        ArchiveError
+            The store cannot be read.
+        """
+        listed = (await self.listed()).get(day)
+        if listed is None:
+            return None
+        known = self._entries.get((day, listed.tag))
+        if known is None:
+            known = await self._look(listed)
+            if known is None:
+                return None
+            self._remember(known)
+        return known
+
+    async def _look(self, listed: ListedArchive) -> Entry | None:
+        notes = await self._store.notes(listed.day)
+        if notes is None:
+            return None
+        facts, digest = Facts.from_notes(notes), notes.get("sha256")
+        if facts is None or digest is None:
+            return await self._look_inside(listed)
+        return Entry(listed.day, listed.size, listed.tag, digest, facts)
+
+    async def _look_inside(self, listed: ListedArchive) -> Entry | None:
+        """Read an archive that somebody copied in by hand; one at a time, for it may be large."""
+        async with self._looking_inside:
+            known = self._entries.get((listed.day, listed.tag))
+            if known is not None:
+                return known
+            async with self._reads:
+                stored = await self._store.read(listed.day)
+                if stored is None:
+                    return None
+                facts = Facts.of(await asyncio.to_thread(decode, listed.day, stored.body))
+                digest = await asyncio.to_thread(sha256, stored.body)
+            entry = Entry(listed.day, listed.size, listed.tag, digest, facts)
+            self._remember(entry)
+        return entry
+
+    def _remember(self, entry: Entry) -> None:
+        self._entries[entry.day, entry.tag] = entry
+        if len(self._entries) > MAX_ENTRIES:
+            self._entries.popitem(last=False)
+
+    async def _list(self) -> None:
+        self._listed, self._failure = None, None
+        try:
+            async with asyncio.timeout(LISTED_WITHIN):
+                self._listed = {one.day: one for one in await self._store.listed()}
+        except ArchiveError as e:
+            self._failure = e
+        except TimeoutError:
+            self._failure = ArchiveUnavailableError("the store gave no list in time")
+        if self._failure is not None:
+            logger.bind(store=self._store.location, reason=str(self._failure)).warning(
+                "archives not listed"
+            )

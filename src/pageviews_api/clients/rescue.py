@@ -1,0 +1,159 @@
+"""Answers from the archive: when AQS cannot tell, and of what was known on an earlier day."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from types import TracebackType
+from typing import Self, TypeVar
+
+from loguru import logger
+
+from pageviews_api.clients.archived import ArchivedDays, ArchivedTopList
+from pageviews_api.clock import Clock
+from pageviews_api.daterange import DateRange
+from pageviews_api.days import Days
+from pageviews_api.exceptions import ArchiveError
+from pageviews_api.schemas.query import SeriesQuery
+
+T = TypeVar("T")
+
+AHEAD = 2.0
+"""Seconds before a caller's deadline at which we begin to read the archive in case of need."""
+
+LEAST = 0.05
+"""Seconds that the archive is given in any case: it may have been read already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of a series, before it is put into words.
+
+    ``asked`` is None, and ``days`` too, where the range holds no day yet. ``first_day`` is known
+    where all of the series is held.
+    """
+
+    asked: DateRange | None
+    days: Days | None
+    complete_through: date | None
+    first_day: date | None
+    checked_at: datetime
+    stale: bool
+
+
+class Rescue:
+    """Reads the archive for a caller whom AQS may leave without an answer.
+
+    As a context manager it watches the time: it begins to read shortly before the deadline, so
+    that a mute AQS does not use up all of it.
+    """
+
+    def __init__(
+        self, archived: ArchivedDays, query: SeriesQuery, clock: Clock, *, within: timedelta
+    ) -> None:
+        self._archived = archived
+        self._query = query
+        self._today = clock.now().date()
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + within.total_seconds()
+        self._reading: asyncio.Task[Told | None] | None = None
+
+    def __enter__(self) -> Self:
+        self._timer = self._loop.call_at(self._deadline - AHEAD, self._begin)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def told(self) -> Told | None:
+        """Tell what is archived of the days asked for; None if nothing is, or it came too late."""
+        return await self._in_time(self._begin())
+
+    async def completed(self, told: Told) -> Told:
+        """Fill the days that could not be learned."""
+        missing = told.days.missing() if told.days else None
+        if told.days is None or missing is None:
+            return told
+        known = await self._in_time(
+            asyncio.create_task(self._archived.days(self._query.series, missing))
+        )
+        if not known:
+            return told
+        observed_on = min(day.observed_on for day in known.values())
+        return replace(
+            told,
+            days=told.days.with_archived(known),
+            checked_at=min(told.checked_at, at_midnight(observed_on)),
+        )
+
+    def _begin(self) -> "asyncio.Task[Told | None]":
+        if self._reading is None:
+            self._reading = asyncio.create_task(
+                told_from_archive(self._archived, self._query, today=self._today)
+            )
+        return self._reading
+
+    async def _in_time(self, reading: "asyncio.Task[T]") -> T | None:
+        left = max(self._deadline - self._loop.time(), LEAST)
+        try:
+            async with asyncio.timeout(left):
+                return await reading
+        except (ArchiveError, TimeoutError) as e:
+            logger.bind(reason=str(e) or "took too long").warning("archive could not help out")
+            return None
+
+
+async def told_from_archive(
+    archived: ArchivedDays, query: SeriesQuery, *, today: date, as_of: date | None = None
+) -> Told | None:
+    """Tell a series as it was archived; None if no asked day is.
+
+    ``as_of`` a day it is told as it was known then, which is nothing stale: it was asked for so.
+
+    Raises
+    ------
+    ArchiveError
+        The archive cannot be read.
+    """
+    newest = await archived.newest(query.series, as_of=as_of)
+    if isinstance(query.days, DateRange):
+        asked: DateRange | None = query.days
+    elif newest is None:
+        return None
+    else:
+        asked = query.days.resolve(today=as_of or today, complete_through=newest)
+    if asked is None:
+        return None
+    known = await archived.days(query.series, asked, as_of=as_of)
+    if not known:
+        return None
+    return Told(
+        asked=asked,
+        days=Days.unknown(asked, today=today).with_archived(known),
+        complete_through=newest,
+        first_day=None,
+        checked_at=at_midnight(min(day.observed_on for day in known.values())),
+        stale=as_of is None,
+    )
+
+
+async def top_from_archive(
+    archived: ArchivedDays, project: str, day: date
+) -> ArchivedTopList | None:
+    """Tell a day's top list as it was archived; None if it is not, or cannot be read."""
+    try:
+        return await archived.top(project, day)
+    except ArchiveError as e:
+        logger.bind(reason=str(e)).warning("archive could not help out")
+        return None
+
+
+def at_midnight(day: date) -> datetime:
+    """Tell the beginning of a UTC day: the latest time that is certain if only the day is known."""
+    return datetime.combine(day, time(), UTC)
