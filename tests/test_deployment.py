@@ -3,13 +3,16 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from threading import Thread
 from typing import Any, get_args
@@ -17,7 +20,9 @@ from typing import Any, get_args
 import pytest
 import yaml
 from pydantic import AliasChoices, SecretStr
+from typer.testing import CliRunner
 
+from pageviews_api.cli import app
 from pageviews_api.config import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +51,7 @@ RENDER_KEYS = {
     },
     "buildFilter": {"ignoredPaths", "paths"},
 }
-"""The keys of render.yaml that we use. Source: https://render.com/docs/blueprint-spec."""
+"""The keys of our Blueprints. Source: https://render.com/docs/blueprint-spec."""
 
 RENDER_VALUES = {
     "autoDeployTrigger": {"checksPass", "commit", "off"},
@@ -60,6 +65,18 @@ ENV_VAR_SOURCES = {"fromGroup", "fromService", "generateValue", "sync", "value"}
 
 NOT_ON_RENDER = {"ARCHIVE_DIR", "HOST", "PORT", "RENDER"}
 """Render sets these itself, or they mean nothing there; render.yaml says which."""
+
+OF_AN_ARCHIVE_RUN = re.compile(
+    r"(AQS|ARCHIVE|AWS|LOG)_.+|DEFAULT_(PROJECT|ACCESS|AGENT)|REDIS_URL|REPLICAS|WEB_CONCURRENCY"
+)
+"""The settings that mean something to ``archive run``, and so to the cron job."""
+
+OF_THE_TASK = {"ARCHIVE_ENABLED", "ARCHIVE_SCHEDULE"}
+"""Those that only the web service's own archive task heeds."""
+
+WIKIMEDIA_AT_A_TIME = 3
+WIKIMEDIA_A_MINUTE = 200
+"""What Wikimedia allows to all that have one identity. Source: README, its first lines."""
 
 
 def _names() -> dict[str, set[str]]:
@@ -108,14 +125,26 @@ def _last(instruction: str) -> str:
     return [rest for word, rest in _dockerfile()[-1] if word == instruction][-1]
 
 
-def _blueprint(*, with_cron: bool) -> dict[str, Any]:
-    """Return render.yaml, either as it stands or with the other services' comment signs off."""
-    text = _read("render.yaml")
-    if with_cron:
+def _blueprint(name: str, *, with_redis: bool = False) -> dict[str, Any]:
+    """Return a Blueprint, either as it stands or with the other service's comment signs off."""
+    text = _read(name)
+    if with_redis:
         text = re.sub(r"^  # ", "  ", text, flags=re.MULTILINE)
     blueprint = yaml.safe_load(text)
     assert isinstance(blueprint, dict)
     return blueprint
+
+
+def _web() -> dict[str, Any]:
+    (web,) = _blueprint("render.yaml")["services"]
+    assert isinstance(web, dict)
+    return web
+
+
+def _cron() -> dict[str, Any]:
+    (cron,) = _blueprint("render-cron.yaml")["services"]
+    assert isinstance(cron, dict)
+    return cron
 
 
 def _env_vars(service: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -127,10 +156,11 @@ def _env_vars(service: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return sources
 
 
-@pytest.fixture(params=[False, True], ids=["as-written", "with-cron"])
+@pytest.fixture(params=["web", "web-and-redis", "cron"])
 def blueprint(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Return both blueprints that render.yaml offers, one after the other."""
-    return _blueprint(with_cron=request.param)
+    """Return the three Blueprints that there are, one after the other."""
+    name = "render-cron.yaml" if request.param == "cron" else "render.yaml"
+    return _blueprint(name, with_redis=request.param == "web-and-redis")
 
 
 @pytest.fixture
@@ -277,7 +307,7 @@ def test_dockerfile__asks_the_port_for_its_health(status: HTTPStatus, *, healthy
 
 
 def test_render__has_known_keys_only(blueprint: dict[str, Any]) -> None:
-    """Every key of render.yaml, and each value of the fixed ones, is among those of Render."""
+    """Every key of a Blueprint, and each value of the fixed ones, is among those of Render."""
     assert blueprint.keys() <= RENDER_KEYS[""]
     assert blueprint["previews"].keys() <= RENDER_KEYS["previews"]
     for service in blueprint["services"]:
@@ -295,19 +325,70 @@ def test_render__switches_previews_with_a_word(blueprint: dict[str, Any]) -> Non
 
 def test_render__lets_the_server_shut_down_in_time() -> None:
     """The web service is asked for its liveness and has half a minute to shut down."""
-    (web,) = _blueprint(with_cron=False)["services"]
+    web = _web()
     assert (web["type"], web["healthCheckPath"]) == ("web", "/healthz")
     assert web["maxShutdownDelaySeconds"] == 30
 
 
-def test_render__archives_in_a_cron_service_at_the_usual_time() -> None:
-    """The cron service archives at the time at which the web service would."""
-    cron = _blueprint(with_cron=True)["services"][-1]
-    assert (cron["type"], cron["dockerCommand"]) == ("cron", "pageviews-api archive run")
-    minute, hours, *every_day = cron["schedule"].split()
+def test_render__archives_in_one_service_by_default() -> None:
+    """render.yaml has no cron job, with its comment signs off neither: its web service archives."""
+    types = [one["type"] for one in _blueprint("render.yaml", with_redis=True)["services"]]
+    assert types == ["web", "keyvalue"]
+    assert _env_vars(_web())["ARCHIVE_ENABLED"] == {"value": "true"}
+
+
+def test_render_cron__runs_a_command_that_there_is() -> None:
+    """The cron job's command is a script of ours, and the script has that subcommand."""
+    script, *words = shlex.split(_cron()["dockerCommand"])
+    scripts = tomllib.loads(_read("pyproject.toml"))["project"]["scripts"]
+    assert EntryPoint(script, scripts[script], "console_scripts").load() is app
+    told = CliRunner().invoke(app, [*words, "--help"], prog_name=script)
+    assert told.exit_code == 0
+    assert f"Usage: {script} {' '.join(words)} [OPTIONS]" in told.output
+    # Render puts the command in the place of CMD; an entry point would come before it.
+    assert "ENTRYPOINT" not in {word for word, _ in _dockerfile()[-1]}
+
+
+def test_render_cron__begins_at_the_usual_time() -> None:
+    """The cron job begins when the web service would, and comes again until the evening."""
+    minute, hours, *every_day = _cron()["schedule"].split()
     assert [minute, *every_day] == ["15", "*", "*", "*"]
     first, *default = Settings.model_fields["archive_schedule"].default.split()[1::-1]
     assert (hours, default) == (f"{first}-20/4", [minute])
+
+
+def test_render_cron__is_built_as_the_web_service() -> None:
+    """The cron job has the web service's image and region, and is deployed when that is."""
+    web, cron = _web(), _cron()
+    assert (cron["type"], cron["name"] != web["name"]) == ("cron", True)
+    assert cron.keys() - web.keys() == {"dockerCommand", "schedule"}
+    alike = cron.keys() & web.keys() - {"type", "name", "envVars"}
+    assert {key: cron[key] for key in alike} == {key: web[key] for key in alike}
+
+
+def test_render_cron__sets_what_an_archive_run_heeds() -> None:
+    """The cron job names every setting that means something to an archive run, and no other."""
+    heeded = {name for name in _names() if OF_AN_ARCHIVE_RUN.fullmatch(name)}
+    assert _env_vars(_cron()).keys() == heeded - OF_THE_TASK - NOT_ON_RENDER
+
+
+def test_render_cron__differs_in_its_share_only() -> None:
+    """A variable of the cron job says what it says for the web service, but for its budget."""
+    web, cron = _env_vars(_web()), _env_vars(_cron())
+    assert {name for name in cron if cron[name] != web[name]} == {
+        "AQS_MAX_CONCURRENCY",
+        "AQS_REQUESTS_PER_MINUTE",
+    }
+
+
+def test_render_cron__leaves_the_web_service_its_share() -> None:
+    """With what the deployment page tells to set, both together keep to Wikimedia's limits."""
+    web, cron = _env_vars(_web()), _env_vars(_cron())
+    told = re.search(r'`AQS_MAX_CONCURRENCY` to `"(\d)"`', _read("docs/deployment.md"))
+    assert told is not None
+    assert int(told[1]) + int(cron["AQS_MAX_CONCURRENCY"]["value"]) == WIKIMEDIA_AT_A_TIME
+    a_minute = [int(one["AQS_REQUESTS_PER_MINUTE"]["value"]) for one in (web, cron)]
+    assert sum(a_minute) < WIKIMEDIA_A_MINUTE
 
 
 def test_render__gives_each_variable_one_source(blueprint: dict[str, Any]) -> None:
@@ -320,25 +401,23 @@ def test_render__gives_each_variable_one_source(blueprint: dict[str, Any]) -> No
 
 
 def test_render__keeps_secrets_out_of_the_file(blueprint: dict[str, Any]) -> None:
-    """A secret, and the contact that only the operator knows, is asked for in the dashboard."""
+    """A secret, and the contact that only the operator knows, comes from the dashboard."""
     for service in blueprint["services"]:
         sources = _env_vars(service)
         for name in sources.keys() & (_secrets() | {"AQS_CONTACT"}):
-            assert sources[name] == {"sync": False}
+            assert sources[name] in ({"sync": False}, {"generateValue": True})
 
 
-def test_render__sets_settings_only(blueprint: dict[str, Any]) -> None:
-    """The web service names every setting that means something on Render; cron names a few."""
-    web, *others = blueprint["services"]
+def test_render__sets_settings_only() -> None:
+    """The web service names every setting that means something on Render; Redis names none."""
+    web, redis = _blueprint("render.yaml", with_redis=True)["services"]
     assert _env_vars(web).keys() == _names().keys() - NOT_ON_RENDER
-    for service in others:
-        assert _env_vars(service).keys() <= _env_vars(web).keys()
-        assert ("AQS_CONTACT" in _env_vars(service)) is (service["type"] == "cron")
+    assert not _env_vars(redis)
 
 
 def test_render__keeps_redis_to_itself() -> None:
     """The Redis that is offered is reached from inside only, and makes room when it is full."""
-    redis = _blueprint(with_cron=True)["services"][1]
+    redis = _blueprint("render.yaml", with_redis=True)["services"][1]
     assert (redis["type"], redis["ipAllowList"]) == ("keyvalue", [])
     assert redis["maxmemoryPolicy"].startswith("allkeys-")
 
@@ -347,7 +426,7 @@ def test_render__keeps_redis_to_itself() -> None:
 def test_render__sets_values_that_the_settings_accept(
     blueprint: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The settings can be loaded from what stands in render.yaml and a contact."""
+    """The settings can be loaded from what stands in a Blueprint and a contact."""
     monkeypatch.setenv("RENDER", "true")
     monkeypatch.setenv("AQS_CONTACT", "ops@example.org")
     for service in blueprint["services"]:
