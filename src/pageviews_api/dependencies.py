@@ -1,14 +1,46 @@
 """What handlers ask for, and how it comes out of a request."""
 
+import hmac
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import date
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from loguru import logger
 
+from pageviews_api.archive.catalogue import ArchiveCatalogue
+from pageviews_api.archive.comparisons import ArchiveComparisons
+from pageviews_api.archive.runs import ArchiveRuns
+from pageviews_api.archive.top_lists import ArchivedTopLists
 from pageviews_api.clients.pageviews import PageviewsClient
-from pageviews_api.daterange import DateRange, check_asked_day, check_asked_days, month_end
-from pageviews_api.exceptions import FieldError, InvalidDateRangeError, InvalidParameterError
+from pageviews_api.daterange import (
+    FIRST_DAY,
+    DateRange,
+    check_asked_day,
+    check_asked_days,
+    month_end,
+)
+from pageviews_api.exceptions import (
+    AdminDisabledError,
+    FieldError,
+    InvalidDateRangeError,
+    InvalidParameterError,
+    NotAuthorisedError,
+)
+from pageviews_api.middleware import client_address
 from pageviews_api.resources import Resources
+from pageviews_api.schemas.archive_query import (
+    ArchiveDay,
+    ArchiveListParameters,
+    DifferencesParameters,
+    ObservedParameters,
+    ObservedQuery,
+    TopHistoryParameters,
+    TopHistoryQuery,
+)
 from pageviews_api.schemas.data_state import DataState
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.names import Article, ArticleProject, Project
@@ -29,6 +61,41 @@ async def _resources(request: Request) -> Resources:
 
 
 ResourcesDep = Annotated[Resources, Depends(_resources)]
+
+
+async def _client(request: Request, resources: ResourcesDep) -> str:
+    return client_address(request.scope, proxy_hops=resources.settings.proxy_hops)
+
+
+ClientDep = Annotated[str, Depends(_client)]
+"""The address of who asks, for the log."""
+
+_bearer = HTTPBearer(
+    scheme_name="operator", description="The operator's `ADMIN_TOKEN`.", auto_error=False
+)
+
+
+async def _operator(
+    request: Request,
+    resources: ResourcesDep,
+    client: ClientDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> None:
+    """Let the operator pass. Whoever else asks is not told what was wrong."""
+    token = resources.settings.admin_token
+    if token is None:
+        raise AdminDisabledError("The operator has set no ADMIN_TOKEN: this is not to be had here.")
+    given = credentials.credentials if credentials else ""
+    only_one = len(request.headers.getlist("authorization")) == 1
+    # As bytes: of text, only ASCII can be compared in constant time.
+    same = hmac.compare_digest(given.encode(), token.get_secret_value().encode())
+    if not (same and only_one):
+        logger.bind(by=client, route=request.scope["route"].path).warning("not the operator")
+        raise NotAuthorisedError("This needs the operator's token.")
+
+
+OperatorOnly = Depends(_operator)
+"""Guards a router: it comes first, so that nothing is told to anybody else."""
 
 
 async def _no_repeats(request: Request) -> None:
@@ -81,17 +148,28 @@ ProjectQueryDep = Annotated[SeriesQuery, Depends(_project_query)]
 def _series_query(
     project: str, article: str | None, parameters: SeriesParameters, resources: Resources
 ) -> SeriesQuery:
-    settings = resources.settings
     days = parameters.days
     if isinstance(days, DateRange):
         check_asked_days(days, today=resources.clock.now().date())
-    series = Series(
+    if parameters.as_of is not None:
+        check_asked_day("as_of", parameters.as_of, today=resources.clock.now().date())
+    series = _series(project, article, parameters, resources)
+    return SeriesQuery(series, days, parameters.granularity, parameters.as_of)
+
+
+def _series(
+    project: str,
+    article: str | None,
+    parameters: SeriesParameters | ObservedParameters,
+    resources: Resources,
+) -> Series:
+    settings = resources.settings
+    return Series(
         project,
         parameters.access or settings.default_access,
         parameters.agent or settings.default_agent,
         article,
     )
-    return SeriesQuery(series, days, parameters.granularity)
 
 
 async def _top_query(
@@ -125,3 +203,113 @@ async def _data_state(resources: ResourcesDep) -> DataState:
 
 
 DataStateDep = Annotated[DataState, Depends(_data_state)]
+
+
+async def _day_to_archive(
+    day: Annotated[ArchiveDay, Path(alias="date")], resources: ResourcesDep
+) -> date:
+    today = resources.clock.now().date()
+    if day <= FIRST_DAY:
+        msg = f"is not after {FIRST_DAY}, when Wikimedia's data begin"
+    elif day > today:
+        msg = f"is after today, {today} UTC"
+    else:
+        return day
+    raise InvalidParameterError(FieldError(("path", "date"), msg))
+
+
+DayToArchiveDep = Annotated[date, Depends(_day_to_archive)]
+"""The day of an archive to be made: it can have one by now."""
+
+
+async def _archive_runs(resources: ResourcesDep) -> ArchiveRuns:
+    return resources.archive_runs
+
+
+ArchiveRunsDep = Annotated[ArchiveRuns, Depends(_archive_runs)]
+
+
+async def _archive_catalogue(resources: ResourcesDep) -> ArchiveCatalogue:
+    return resources.archive_catalogue
+
+
+ArchiveCatalogueDep = Annotated[ArchiveCatalogue, Depends(_archive_catalogue)]
+
+
+async def _archive_comparisons(resources: ResourcesDep) -> ArchiveComparisons:
+    return resources.archive_comparisons
+
+
+ArchiveComparisonsDep = Annotated[ArchiveComparisons, Depends(_archive_comparisons)]
+
+
+async def _archived_top_lists(resources: ResourcesDep) -> ArchivedTopLists:
+    return resources.archived_top_lists
+
+
+ArchivedTopListsDep = Annotated[ArchivedTopLists, Depends(_archived_top_lists)]
+
+ArchiveListDep = Annotated[ArchiveListParameters, Query()]
+
+DifferencesDep = Annotated[DifferencesParameters, Query()]
+
+
+ArchiveDateDep = Annotated[ArchiveDay, Path(alias="date")]
+"""The day of an archive to be read: one that has none is a 404, whichever it is."""
+
+
+async def _observed_article(
+    date: Annotated[ArchiveDay, Path()],
+    project: Annotated[ArticleProject, Path()],
+    article: Annotated[Article, Path()],
+    parameters: Annotated[ObservedParameters, Query()],
+    resources: ResourcesDep,
+) -> ObservedQuery:
+    return ObservedQuery(date, _series(project, article, parameters, resources))
+
+
+ObservedArticleDep = Annotated[ObservedQuery, Depends(_observed_article)]
+
+
+async def _observed_project(
+    date: Annotated[ArchiveDay, Path()],
+    project: Annotated[Project, Path()],
+    parameters: Annotated[ObservedParameters, Query()],
+    resources: ResourcesDep,
+) -> ObservedQuery:
+    return ObservedQuery(date, _series(project, None, parameters, resources))
+
+
+ObservedProjectDep = Annotated[ObservedQuery, Depends(_observed_project)]
+
+
+async def _top_history(
+    project: Annotated[ArticleProject, Path()],
+    parameters: Annotated[TopHistoryParameters, Query()],
+    resources: ResourcesDep,
+) -> TopHistoryQuery:
+    days = parameters.days
+    if isinstance(days, DateRange):
+        check_asked_days(days, today=resources.clock.now().date())
+    assert parameters.article is not None
+    return TopHistoryQuery(project, parameters.article, days)
+
+
+TopHistoryDep = Annotated[TopHistoryQuery, Depends(_top_history)]
+
+
+async def _if_none_match(request: Request) -> str | None:
+    tags = request.headers.getlist("if-none-match")
+    return ",".join(tags) if tags else None
+
+
+IfNoneMatchDep = Annotated[str | None, Depends(_if_none_match)]
+
+
+async def _until_sent() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+UntilSentDep = Annotated[AsyncExitStack, Depends(_until_sent)]
+"""Holds what the answer is made of, until it has been sent."""

@@ -1,5 +1,6 @@
 """The application: what it is put together from."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from fastapi.routing import APIRoute
 from loguru import logger
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette_compress import CompressMiddleware, add_compress_type
 
 from pageviews_api import __version__
 from pageviews_api.clock import Clock, SystemClock
@@ -31,7 +33,24 @@ from pageviews_api.middleware import (
     is_request_id,
 )
 from pageviews_api.resources import Resources, open_resources
-from pageviews_api.routers import articles, data_state, health, problems, projects, top
+from pageviews_api.routers import (
+    archive_runs,
+    archives,
+    articles,
+    data_state,
+    health,
+    problems,
+    projects,
+    top,
+)
+from pageviews_api.schemas.archive import ArchiveDocument
+from pageviews_api.schemas.archive_answers import (
+    ArchiveDifferences,
+    ArchiveList,
+    ObservedSeries,
+    TopHistory,
+)
+from pageviews_api.schemas.archive_runs import ArchiveRun
 from pageviews_api.schemas.data_state import DataState, KnownProjects
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries, TopArticles
@@ -43,8 +62,11 @@ STOP_WITHIN = 5.0
 CORS_MAX_AGE = 7200
 """Seconds for which a browser may keep a preflight's answer: Chromium's cap."""
 
-EXPOSED_HEADERS = ["Retry-After", "X-Request-ID"]
+EXPOSED_HEADERS = ["ETag", "Link", "Retry-After", "X-Request-ID"]
 """Headers that a browser's script may read beside the usual ones."""
+
+COMPRESSED = ("application/problem+json", "application/x-ndjson", "text/csv")
+"""What is compressed beside the usual types (JSON, HTML, scripts, styles, SVG)."""
 
 DESCRIPTION = """
 Wikipedia's pageviews, fetched once from Wikimedia, kept, and served to everybody.
@@ -54,13 +76,27 @@ Wikimedia, or not to be had now. All days are UTC. Wikimedia's numbers are
 [CC0](https://creativecommons.org/publicdomain/zero/1.0/).
 """
 
-WITH_EXAMPLE = (ArticleSeries, DataState, KnownProjects, ProjectSeries, Readiness, TopArticles)
+WITH_EXAMPLE = (
+    ArchiveDifferences,
+    ArchiveDocument,
+    ArchiveList,
+    ArchiveRun,
+    ArticleSeries,
+    DataState,
+    KnownProjects,
+    ObservedSeries,
+    ProjectSeries,
+    Readiness,
+    TopArticles,
+    TopHistory,
+)
 """Answers whose example holds a null."""
 
 TAGS = [
     {"name": "articles", "description": "How often an article was looked at."},
     {"name": "projects", "description": "How often a whole project was looked at."},
     {"name": "top", "description": "What was looked at most."},
+    {"name": "archives", "description": "What was archived, and runs by hand."},
     {
         "name": "data-state",
         "description": "What is loaded, restated and archived, and what may still be asked.",
@@ -102,7 +138,7 @@ def create_app(
         middleware=_middleware(settings, clock),
     )
     install_exception_handlers(app)
-    for router in (articles, projects, top, data_state, problems, health):
+    for router in (articles, projects, top, archives, archive_runs, data_state, problems, health):
         app.include_router(router.router)
     if settings.docs_enabled:
         add_docs_page(app)
@@ -120,7 +156,7 @@ def app_from_environment() -> FastAPI:
 
 @asynccontextmanager
 async def _archiving(resources: Resources) -> AsyncIterator[None]:
-    """Run the archive task meanwhile, if it is wanted.
+    """Run the archive task meanwhile, if it is wanted; at the end, stop all that archives.
 
     Raises
     ------
@@ -128,22 +164,25 @@ async def _archiving(resources: Resources) -> AsyncIterator[None]:
         Archives should go to a folder that cannot be written. (A bucket is looked at by the task:
         one that does not answer must not hold up the start.)
     """
-    if not resources.settings.archive_enabled:
-        yield
-        return
-    if resources.settings.archive_bucket is None:
-        try:
-            await resources.store.check()
-        except ArchiveError as e:
-            raise ConfigurationError(f"ARCHIVE_DIR cannot be used: {e}") from e
-    resources.archive_task.start()
+    if resources.settings.archive_enabled:
+        if resources.settings.archive_bucket is None:
+            try:
+                await resources.store.check()
+            except ArchiveError as e:
+                raise ConfigurationError(f"ARCHIVE_DIR cannot be used: {e}") from e
+        resources.archive_task.start()
     try:
         yield
     finally:
-        await resources.archive_task.stop(within=STOP_WITHIN)
+        # All at once: of what has to wait, nothing may begin while the write in hand ends.
+        await asyncio.gather(
+            resources.archive_task.stop(within=STOP_WITHIN), resources.archive_runs.aclose()
+        )
 
 
 def _middleware(settings: Settings, clock: Clock) -> list[Middleware]:
+    for media_type in COMPRESSED:
+        add_compress_type(media_type)
     return [
         Middleware(CorrelationIdMiddleware, validator=is_request_id),
         Middleware(LogMiddleware),
@@ -167,6 +206,8 @@ def _middleware(settings: Settings, clock: Clock) -> list[Middleware]:
         ),
         Middleware(SizeMiddleware),
         Middleware(HeadMiddleware),
+        # Inside HEAD, which must tell what GET does, and inside CORS, which adds to `Vary`.
+        Middleware(CompressMiddleware),
         Middleware(LosslessPathMiddleware),
     ]
 

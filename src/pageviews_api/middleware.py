@@ -1,8 +1,8 @@
 """What happens to every request before and after its route, as plain ASGI.
 
 From the outside in: request id, log line, CORS, security headers, catch-all, host, rate limit,
-size, HEAD, path. The catch-all stands inside CORS: a browser shows a 500 without CORS headers
-as a network error.
+size, HEAD, compression (a library's), path. The catch-all stands inside CORS: a browser shows a
+500 without CORS headers as a network error.
 """
 
 import re

@@ -10,8 +10,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from pageviews_api import archive_shelf
-from pageviews_api.archive_shelf import ArchiveListing
+from pageviews_api.archive import index
+from pageviews_api.archive.index import ArchiveIndex
+from pageviews_api.clients.archive_store import ListedArchive
 from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
@@ -331,7 +332,7 @@ class MuteStore(FolderArchiveStore):
 
     asked = 0
 
-    async def days(self) -> list[date]:
+    async def listed(self) -> list[ListedArchive]:
         """Wait for ever."""
         self.asked += 1
         await asyncio.Event().wait()
@@ -340,9 +341,9 @@ class MuteStore(FolderArchiveStore):
 
 async def test_listing__store_is_mute(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that does not answer holds nobody up for long, and is asked once for all callers."""
-    monkeypatch.setattr(archive_shelf, "LISTED_WITHIN", 0.01)
+    monkeypatch.setattr(index, "LISTED_WITHIN", 0.01)
     store = MuteStore(settings.archive_dir)
-    listing = ArchiveListing(store, clock=FakeClock())
+    listing = ArchiveIndex(store, clock=FakeClock())
     async with asyncio.timeout(5):
         assert await asyncio.gather(*(listing.days() for _ in range(20))) == [None] * 20
     assert store.asked == 1

@@ -1,26 +1,17 @@
 """How often an article was looked at."""
 
 from fastapi import APIRouter
-from starlette.convertors import PathConvertor, register_url_convertor
 
 from pageviews_api.dependencies import ArticleQueryDep, NoRepeats, PageviewsDep
+from pageviews_api.routers.title_path import TITLE
 from pageviews_api.schemas.pageviews import ArticleSeries
 from pageviews_api.schemas.problem import UPSTREAM_PROBLEMS, problem_responses
-
-
-class _TitleConvertor(PathConvertor):
-    """The rest of the path. A line break is part of it, where ``path`` would lose or miss it."""
-
-    regex = r"[\s\S]*"
-
-
-register_url_convertor("title", _TitleConvertor())
 
 router = APIRouter(prefix="/api/v1/articles", tags=["articles"], dependencies=[NoRepeats])
 
 
 @router.get(
-    "/{project}/{article:title}",
+    f"/{{project}}/{TITLE}",
     summary="Views of one article",
     responses=problem_responses("article-never-viewed", "unknown-project", *UPSTREAM_PROBLEMS),
 )

@@ -1,10 +1,21 @@
 """What was looked at most."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from pageviews_api.dependencies import NoRepeats, PageviewsDep, TopQueryDep
+from pageviews_api.dependencies import (
+    ArchivedTopListsDep,
+    NoRepeats,
+    PageviewsDep,
+    TopHistoryDep,
+    TopQueryDep,
+)
+from pageviews_api.schemas.archive_answers import RankStatus, TopHistory
 from pageviews_api.schemas.pageviews import TopArticles
-from pageviews_api.schemas.problem import UPSTREAM_PROBLEMS, problem_responses
+from pageviews_api.schemas.problem import (
+    ARCHIVE_PROBLEMS,
+    UPSTREAM_PROBLEMS,
+    problem_responses,
+)
 
 router = APIRouter(prefix="/api/v1/top", tags=["top"], dependencies=[NoRepeats])
 
@@ -21,3 +32,22 @@ async def get_top(query: TopQueryDep, pageviews: PageviewsDep) -> TopArticles:
     among them, ties with one rank.
     """
     return await pageviews.top(query)
+
+
+@router.get(
+    "/{project}/history",
+    summary="An article's ranks, archived",
+    responses=problem_responses("not-archived", "archive-corrupt", *ARCHIVE_PROBLEMS),
+)
+async def get_top_history(
+    asked: TopHistoryDep, lists: ArchivedTopListsDep, response: Response
+) -> TopHistory:
+    """An article's place in a project's top list, day by day, as far as lists are archived.
+
+    At most 366 days at a time; `latest-N` are the N days up to the newest archived list. A day of
+    which no list is known is in no streak, and neither ends one for certain nor goes on with it.
+    """
+    answer = await lists.history(asked)
+    is_whole = all(day.status is not RankStatus.MISSING for day in answer.items)
+    response.headers["Cache-Control"] = "public, max-age=60" if is_whole else "no-store"
+    return answer

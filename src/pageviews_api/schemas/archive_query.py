@@ -1,0 +1,176 @@
+"""What is asked of the archive: the words of the URL, and the frozen queries made of them."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pageviews_api.daterange import DateRange, NamedRange
+from pageviews_api.exceptions import FieldError, InvalidParameterError
+from pageviews_api.schemas.names import Article
+from pageviews_api.schemas.query import (
+    AskedAccess,
+    AskedAgent,
+    Day,
+    DaysParameters,
+    QueryParameters,
+    Series,
+    refuse,
+)
+
+MOST_ARCHIVES = 100
+"""Archives that one page tells of at the most."""
+
+MOST_CHANGES = 1_000
+"""Changed days that one page tells at the most."""
+
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER = re.compile(r"[0-9]{1,6}")
+_PLACE = re.compile(r"([0-9]{1,8})-([0-9a-f]{8})")
+
+
+def _read_iso_day(value: object) -> object:
+    """Read a day in the one form that archives are named by: digits and hyphens, no more."""
+    if not isinstance(value, str):
+        return value
+    if not _ISO_DAY.fullmatch(value):
+        raise ValueError("is not a date such as 2016-12-31")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as e:
+        raise ValueError("is not a day of the calendar") from e
+
+
+def _read_number(value: object) -> object:
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise ValueError("is not a whole number")
+    return value
+
+
+ArchiveDay = Annotated[
+    date,
+    BeforeValidator(_read_iso_day),
+    Field(description="The archive's UTC day, as `2017-01-01`.", examples=["2017-01-01"]),
+]
+
+
+class ArchiveListParameters(QueryParameters):
+    """The query part of a URL that asks which archives there are."""
+
+    limit: Annotated[
+        int,
+        BeforeValidator(_read_number),
+        Field(ge=1, le=MOST_ARCHIVES, description="How many to tell of at the most."),
+    ] = 30
+    cursor: Annotated[
+        ArchiveDay | None,
+        Field(description="Where to go on: `next_cursor` of the page before."),
+    ] = None
+
+
+class ObservedParameters(QueryParameters):
+    """The query part of a URL that asks for a series as it was observed."""
+
+    access: AskedAccess = None
+    agent: AskedAgent = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedQuery:
+    """Which series is asked for, as the archive of which day has it."""
+
+    day: date
+    series: Series
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to go on in what changed between two archives; ``of`` tells between which."""
+
+    offset: int
+    of: str
+
+    def __str__(self) -> str:
+        return f"{self.offset}-{self.of}"
+
+
+def _read_place(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if _PLACE.fullmatch(value) is None:
+        raise ValueError("is none that this service has given")
+    return value
+
+
+class DifferencesParameters(QueryParameters):
+    """The query part of a URL that asks what changed between two archives."""
+
+    start: Annotated[
+        Day | None,
+        Field(description="The day of one archive. Required.", examples=["2017-01-01"]),
+    ] = None
+    end: Annotated[
+        Day | None,
+        Field(description="The day of the other. Required.", examples=["2017-01-02"]),
+    ] = None
+    limit: Annotated[
+        int,
+        BeforeValidator(_read_number),
+        Field(ge=1, le=MOST_CHANGES, description="How many changed days to tell at the most."),
+    ] = MOST_CHANGES
+    cursor: Annotated[
+        str | None,
+        BeforeValidator(_read_place),
+        Field(description="Where to go on: `next_cursor` of the page before."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _two_archives(self) -> Self:
+        asked = {"start": self.start, "end": self.end}
+        absent = [name for name, day in asked.items() if day is None]
+        if absent:
+            raise InvalidParameterError(
+                *(FieldError(("query", name), "is required") for name in absent)
+            )
+        if self.start == self.end:
+            refuse("end", "is the same day as start: an archive does not differ from itself")
+        return self
+
+    @property
+    def archives(self) -> tuple[date, date]:
+        """The days of the two archives, as they were asked for."""
+        assert self.start is not None
+        assert self.end is not None
+        return self.start, self.end
+
+    @property
+    def place(self) -> Place | None:
+        """Where to go on; None means at the beginning."""
+        match = _PLACE.fullmatch(self.cursor or "")
+        return None if match is None else Place(int(match[1]), match[2])
+
+
+class TopHistoryParameters(DaysParameters):
+    """The query part of a URL that asks for an article's ranks."""
+
+    article: Annotated[
+        Article | None,
+        Field(description="The title, with spaces or underscores. Required.", examples=["Paris"]),
+    ] = None
+
+    @model_validator(mode="after")
+    def _an_article(self) -> Self:
+        if self.article is None:
+            refuse("article", "is required")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class TopHistoryQuery:
+    """Whose ranks are asked for, in which project's archived top lists."""
+
+    project: str
+    article: str
+    days: DateRange | NamedRange
