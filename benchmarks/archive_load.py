@@ -10,7 +10,7 @@ Targets: the 99th percentile of the answers' time grows by at most 20 ms, the me
 service by at most 150 MB; the archive is complete, is read back and has every article; after the
 kill at most one piece of progress and what was in flight is fetched again.
 
-Limits that are lifted, or the run would take 67 minutes: ``AQS_REQUESTS_PER_MINUTE`` (150) and the
+Limits that are lifted, or the run would take 83 minutes: ``AQS_REQUESTS_PER_MINUTE`` (150) and the
 clients' ``RATE_LIMIT``. The three requests in flight stay. AQS answers after 15 ms, ten times as
 fast as Wikimedia: about 100 series a second, forty times as many as in life. ``--quick`` archives
 1,000 articles.

@@ -5,6 +5,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+NONSENSE = 9000
+"""The first year that nobody is believed: soon after it there are no dates any more."""
+
 
 class Clock(Protocol):
     """The time as one part of the service sees it."""
@@ -58,7 +61,9 @@ class RemoteClock:
         self._heard: tuple[datetime, float] | None = None
 
     def hear(self, moment: datetime) -> None:
-        """Take note that it was ``moment`` there, or later, just now."""
+        """Take note that it was ``moment`` there, or later, just now; a year 9000 is nonsense."""
+        if moment.year >= NONSENSE:
+            return
         known = self.now()
         if known is None or moment > known:
             self._heard = moment, self._clock.monotonic()

@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from loguru import logger
 
 from pageviews_api.archive.catalogue import ArchiveCatalogue
-from pageviews_api.archive.comparisons import ArchiveComparisons
+from pageviews_api.archive.differences import ArchiveComparisons
 from pageviews_api.archive.runs import ArchiveRuns
 from pageviews_api.archive.top_lists import ArchivedTopLists
 from pageviews_api.clients.pageviews import PageviewsClient

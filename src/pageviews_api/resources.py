@@ -16,7 +16,7 @@ from pageviews_api import __version__
 from pageviews_api.archive.archiver import ASK_AGAIN_FOR_DATA, ArchivePlan, DailyArchiver
 from pageviews_api.archive.articles_file import ArticlesFile
 from pageviews_api.archive.catalogue import ArchiveCatalogue
-from pageviews_api.archive.comparisons import ArchiveComparisons
+from pageviews_api.archive.differences import ArchiveComparisons
 from pageviews_api.archive.index import ArchiveIndex
 from pageviews_api.archive.observations import Observations
 from pageviews_api.archive.reader import ArchiveReader

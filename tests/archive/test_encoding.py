@@ -366,6 +366,18 @@ def test_decode__written_by_another_library(
         assert decode_series(archive.day, body, one) == archive.series.get(one)
 
 
+def test_decode_series__escaped_more_than_must_be() -> None:
+    """A title is found in our lines, too, where another library has escaped it."""
+    archive = archive_of(
+        DAY, {"A": [1], "AC/DC": [2], "Caf\N{LATIN SMALL LETTER E WITH ACUTE}": [3]}
+    )
+    body = escaped_line_by_line(json.loads(encode(archive))).encode()
+
+    for written in (body, encode(archive).replace(b"/", b"\\/")):
+        for one, record in archive.series.items():
+            assert decode_series(DAY, written, one) == record
+
+
 # What is refused
 
 

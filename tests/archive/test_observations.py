@@ -17,11 +17,16 @@ from pageviews_api.archive.encoding import encode
 from pageviews_api.archive.facts import Facts
 from pageviews_api.archive.index import ArchiveIndex
 from pageviews_api.archive.observations import LOOKED_AT, MAX_IN_VAIN, MAX_READS, Observations
-from pageviews_api.archive.reader import ArchiveReader
+from pageviews_api.archive.reader import ArchiveReader, ReadArchive
 from pageviews_api.clients.archive_store import ListedArchive, StoredArchive, sha256
 from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.daterange import DateRange
-from pageviews_api.exceptions import ArchiveCorruptError, ArchiveError, ArchiveUnavailableError
+from pageviews_api.exceptions import (
+    ArchiveCorruptError,
+    ArchiveError,
+    ArchiveUnavailableError,
+    NotArchivedError,
+)
 from pageviews_api.schemas.archive import Outcome
 from pageviews_api.schemas.pageviews import DayStatus
 from tests.support.clock import FakeClock
@@ -224,6 +229,23 @@ async def test_days__an_archive_cannot_be_read() -> None:
     bench = bench_of(made(0, [1, 2, 3]), made(1, [4, 5, 6]), made(2, [7, 8, 9]))
     bench.store.unread[TODAY] = ArchiveCorruptError("differs")
     bench.store.failures[ago(1)] = ArchiveCorruptError("differs")
+
+    told = await bench.days(span(5, 1))
+
+    assert told == {ago(5): (7, ago(2)), ago(4): (8, ago(2)), ago(3): (9, ago(2))}
+
+
+async def test_days__an_archive_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive that was taken away since it was listed is left out as well."""
+    bench = bench_of(made(0, [1, 2, 3]), made(2, [7, 8, 9]))
+    read = bench.reader.read
+
+    async def read_unless_gone(day: date) -> ReadArchive:
+        if day == TODAY:
+            raise NotArchivedError("There is no archive of that day.")
+        return await read(day)
+
+    monkeypatch.setattr(bench.reader, "read", read_unless_gone)
 
     told = await bench.days(span(5, 1))
 

@@ -12,10 +12,10 @@ import pytest
 from loguru import logger
 
 from pageviews_api.archive import runs as module
+from pageviews_api.archive.archiver import NOT_YET
 from pageviews_api.archive.runs import (
     ENDED_POSTED_FOR,
     MAX_OPEN,
-    NOT_YET,
     OPEN_POSTED_FOR,
     STOP_WITHIN,
     STOPPED,
@@ -69,11 +69,14 @@ class Processes:
     stack: AsyncExitStack
     board: FakeBoard = field(default_factory=FakeBoard)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
 
     @asynccontextmanager
     async def take_turn(self) -> AsyncIterator[None]:
         """Wait until nobody else archives."""
+        self.waiting += 1
         async with self.turn:
+            self.waiting -= 1
             yield
 
     async def start(self) -> tuple[ArchiveRuns, Resources]:
@@ -368,6 +371,50 @@ async def test_ask__the_other_process_has_died(processes: Processes) -> None:
         assert anew.run_id != run_id
         await one.aclose()  # what it posts at its end is none of the other's business
     assert (await ended(other)).outcome is RunOutcome.WRITTEN
+
+
+async def test_tell__by_a_third_process(
+    processes: Processes, aqs: FakeAqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two runs that came about at the same moment, the one that goes on is told, not the other.
+
+    The other waits for its turn, and will find what the first has made.
+    """
+    monkeypatch.setattr(module, "POSTED_EVERY", 0.01)
+    one, _ = await processes.start()
+    other, _ = await processes.start()
+    third, _ = await processes.start()
+    aqs.behave(slow(), when=lambda path: "/Strasbourg/" in path)
+    run_id = (await one.ask(TODAY, by=BY)).run_id
+    await in_flight(aqs)
+    processes.board.kept.clear()  # as if the other had looked a moment before
+    assert (await other.ask(TODAY, by=BY)).run_id != run_id
+
+    async def is_told() -> bool:
+        return (await third.tell(TODAY)).run_id == run_id
+
+    await until(is_told)
+    for _ in range(20):
+        run = await third.tell(TODAY)
+        assert (run.run_id, run.state) == (run_id, RunState.RUNNING)
+        await asyncio.sleep(0.01)
+
+
+async def test_ask__several_days(processes: Processes) -> None:
+    """Of the runs of a process one at a time waits for the turn; they come in order."""
+    runs, resources = await processes.start()
+    async with processes.turn:
+        for back in (3, 1, 2):
+            await runs.ask(ago(back), by=BY)
+        await asyncio.sleep(0.05)
+        assert processes.waiting == 1
+    for back in (3, 1, 2):
+        await ended(runs, ago(back))
+    written = sorted(
+        (resources.settings.archive_dir / f"{ago(back)}.json" for back in (1, 2, 3)),
+        key=lambda file: file.stat().st_mtime_ns,
+    )
+    assert [file.stem for file in written] == [str(ago(back)) for back in (3, 1, 2)]
 
 
 async def test_ask__board_has_something_else(processes: Processes) -> None:

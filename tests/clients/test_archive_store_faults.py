@@ -33,6 +33,7 @@ from tests.support.s3_servers import S3Server
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_s3.type_defs import ObjectTypeDef
 
 DAY = date(2026, 11, 22)
 BODY = b"x" * 20_000
@@ -95,7 +96,22 @@ async def check(store: ArchiveStore) -> None:
     await store.check()
 
 
-@pytest.mark.parametrize("operation", [create, read, days, check])
+async def notes(store: ArchiveStore) -> None:
+    """Ask what lies beside the day's archive."""
+    await store.notes(DAY)
+
+
+async def save_progress(store: ArchiveStore) -> None:
+    """Keep a piece of progress."""
+    await store.save_progress(7, BODY)
+
+
+async def progress(store: ArchiveStore) -> None:
+    """Read the pieces of progress."""
+    await store.progress()
+
+
+@pytest.mark.parametrize("operation", [create, read, days, check, notes, save_progress, progress])
 async def test_any_call__refused(
     store: S3ArchiveStore, seaweedfs_proxy: FaultProxy, operation: Operation
 ) -> None:
@@ -111,7 +127,17 @@ async def test_any_call__refused(
 
 @pytest.mark.parametrize(
     ("operation", "trigger"),
-    [(create, b"PUT "), (create, b""), (read, b""), (days, b""), (check, b"PUT "), (check, b"")],
+    [
+        (create, b"PUT "),
+        (create, b""),
+        (read, b""),
+        (days, b""),
+        (check, b"PUT "),
+        (check, b""),
+        (notes, b"HEAD "),
+        (save_progress, b"PUT "),
+        (progress, b""),
+    ],
 )
 async def test_any_call__mute(
     seaweedfs_server: S3Server,
@@ -172,6 +198,36 @@ async def test_create__connection_lost_in_mid_upload(
     seaweedfs_proxy.set("pass")
     await store.create(DAY, LARGE, run_id="run-1")
     assert await stored(direct, bucket, store.key(DAY)) == {store.key(DAY): LARGE}
+
+
+async def test_progress__piece_is_gone(
+    store: S3ArchiveStore, seaweedfs_server: S3Server, direct: "S3Client"
+) -> None:
+    """A piece that is gone before it is read is left out: it costs fetches, and nothing else."""
+    bucket = seaweedfs_server.bucket
+    for slot in (1, 2):
+        await store.save_progress(slot, b"%d" % slot)
+    listed = store._objects
+
+    async def listed_then_gone(prefix: str) -> AsyncIterator["ObjectTypeDef"]:
+        async for item in listed(prefix):
+            yield item
+        await direct.delete_object(Bucket=bucket, Key=f"{prefix}00001.json")
+
+    store._objects = listed_then_gone  # type: ignore[method-assign]  # no server does this in time
+    assert await store.progress() == {2: b"2"}
+
+
+@pytest.mark.parametrize("user", [("AKID", "WRONGSECRET"), ("ROKEY", "ROSECRET")])
+async def test_progress__not_allowed(
+    store: S3ArchiveStore, seaweedfs_server: S3Server, user: tuple[str, str]
+) -> None:
+    """Rows F15 and F16: progress that may not be kept is denied, and so told to the journal."""
+    async with seaweedfs_server.seen_by(*user).client() as client:
+        bucket, _, prefix = store.location.removeprefix("s3://").partition("/")
+        denied = S3ArchiveStore(client, bucket=bucket, prefix=prefix)
+        with pytest.raises(ArchiveDeniedError):
+            await denied.save_progress(1, b"piece")
 
 
 @pytest.mark.parametrize("fault", ["trunc_resp:0", "reset_resp:0"])
@@ -435,6 +491,38 @@ async def test_open_s3_client__addressing() -> None:
 def entries(folder: Path) -> list[str]:
     """Name everything in the folder, hidden or not."""
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("operation", [notes, progress])
+async def test_folder__missing(tmp_path: Path, operation: Operation) -> None:
+    """Of a folder that is not there yet nothing is told, and that is no error."""
+    await operation(FolderArchiveStore(tmp_path / "var" / "archives"))
+
+
+@pytest.mark.parametrize("operation", [notes, progress, save_progress])
+async def test_folder__hangs(tmp_path: Path, operation: Operation) -> None:
+    """Row F11: a file call that hangs is given up in time, whatever was asked."""
+    os.mkfifo(tmp_path / "2026-11-22.json")
+    store = FolderArchiveStore(tmp_path, timeout=0.2)
+    try:
+        with pytest.raises(ArchiveUnavailableError):
+            await store.read(DAY)  # it holds the store's thread from now on
+        with pytest.raises(ArchiveUnavailableError):
+            async with asyncio.timeout(30):
+                await operation(store)
+    finally:
+        os.close(os.open(tmp_path / "2026-11-22.json", os.O_WRONLY | os.O_NONBLOCK))
+
+
+async def test_folder__progress_is_no_part_of_the_archive(tmp_path: Path) -> None:
+    """Pieces lie in a hidden folder of their own, and no part file is left of them."""
+    store = FolderArchiveStore(tmp_path)
+    await create(store)
+    before = entries(tmp_path)
+    for _ in range(3):
+        await store.save_progress(7, BODY)
+    assert entries(tmp_path) == [".progress", *before]
+    assert entries(tmp_path / ".progress") == ["00007.json"]
 
 
 async def test_folder__created_when_missing(tmp_path: Path) -> None:

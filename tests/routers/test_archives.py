@@ -719,8 +719,24 @@ class TestDifferences:
         last = comparisons._last
         answers.append(await service.client.get(url))
         assert {answer.content for answer in answers} == {answers[0].content}
-        assert comparisons._last is last
+        assert comparisons._last is last is not None
         assert comparisons._comparing == {}
+
+    async def test_diff__too_many_waiting(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Eight pairs may wait to be compared; a ninth is refused at once, and taken later."""
+        await put(service.resources.store, *(archive(ago(n), {CAT: [1, 1, 1]}) for n in range(10)))
+        await service.client.get(ARCHIVES)
+        comparisons = service.resources.archive_comparisons
+        urls = [f"{ARCHIVES}/diff?start={ago(n + 1)}&end={ago(n)}" for n in range(9)]
+        async with comparisons._one_at_a_time:
+            monkeypatch.setattr(comparisons, "_deadline", 0.1)
+            for url in urls:
+                assert (await service.client.get(url)).status_code == 503
+            assert len(comparisons._comparing) == 8
+        monkeypatch.undo()
+        assert {(await service.client.get(url)).status_code for url in urls} == {200}
 
     async def test_diff__too_slow(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         """What takes too long is a 503, goes on, and is there for the next who asks."""

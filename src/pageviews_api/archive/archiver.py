@@ -5,6 +5,7 @@ Running it twice changes nothing. Every step is a log line with the run's id.
 
 import asyncio
 import uuid
+import zlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from pageviews_api.archive.shelf import (
 )
 from pageviews_api.clients.pageviews import PageviewsClient
 from pageviews_api.clock import Clock
-from pageviews_api.daterange import ONE_DAY, DateRange
+from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange
 from pageviews_api.exceptions import ArchiveError, UpstreamError
 from pageviews_api.schemas.archive import ArchivedTop, Outcome
 from pageviews_api.schemas.names import has_articles, is_article
@@ -52,6 +53,9 @@ OVERDUE = timedelta(hours=24)
 
 WRONG_CLOCK = timedelta(minutes=5)
 """A clock that differs so much from those we talk to is told of."""
+
+NOT_YET = "the day has not come by the clock of Wikimedia or of the store"
+"""Why a day is refused where our own clock is ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +112,25 @@ class ArchiveState:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a day's archive wants: series by the day whose top list last named them, and lists."""
+    """What a day's archive wants: series by the day whose top list last named them, and lists.
+
+    The lists are packed: a year of them is had before the first archive is put together.
+    """
 
     series: Mapping[Series, date | None]
-    top: tuple[ArchivedTop, ...]
+    packed_top: tuple[bytes, ...]
+
+    @property
+    def top(self) -> tuple[ArchivedTop, ...]:
+        """The lists, unpacked."""
+        return tuple(
+            ArchivedTop.model_validate_json(zlib.decompress(one)) for one in self.packed_top
+        )
+
+    @classmethod
+    def of(cls, series: Mapping[Series, date | None], top: Iterable[ArchivedTop]) -> "_Wanted":
+        """Pack the lists."""
+        return cls(series, tuple(zlib.compress(one.model_dump_json().encode()) for one in top))
 
 
 class DailyArchiver:
@@ -174,10 +193,12 @@ class DailyArchiver:
                         run_id, today_due=today_due, only=only, patient=patient
                     )
                 except (ArchiveError, UpstreamError) as e:
-                    self._note_failure(str(e))
+                    if only is None:
+                        self._note_failure(str(e))
                     logger.bind(reason=str(e)).error("archive run failed")
                     raise
-                self._note(results)
+                if only is None:  # a day that somebody asks for says nothing of the daily job
+                    self._note(results)
                 self._check_clock()
                 outcomes = {result.day.isoformat(): str(result.outcome) for result in results}
                 duration = round((self._clock.monotonic() - started) * 1000)
@@ -189,16 +210,18 @@ class DailyArchiver:
     ) -> list[DayResult]:
         if self._selection is not None:
             self._plan = replace(self._plan, selection=await self._selection())
-        today = self._clock.now().date()
-        recent = DateRange(today - timedelta(days=CATCH_UP_DAYS), today)
-        standing = await self._shelf.look(only or recent)
-        today = self._today()  # the store has told the time by now
+        today = self._today()
+        standing = await self._shelf.look(only or _recent(today))
+        if only is None and self._today() != today:  # the store has told the time just now
+            today = self._today()
+            standing = await self._shelf.look(_recent(today))
         held = standing.nothing_to_add()
         first = min(standing.archived, default=None)
         due = days_due(held, first=first, today=today, today_due=today_due)
         results = list(standing.corrupt)
         if only is not None:
             due = [day for day in sorted(only, reverse=True) if not held.get(day) and day <= today]
+            results += [self._refuse_future(day) for day in only if day > today]
             results += [await self._shelf.tell(day) for day in sorted(standing.complete)]
         if due and patient and await self._waits(due[0], today):
             results.append(DayResult(due.pop(0), DayOutcome.WAITING))
@@ -278,8 +301,8 @@ class DailyArchiver:
         return await self._shelf.keep(archive, run_id=run_id)
 
     def _refuse_future(self, day: date) -> DayResult:
-        logger.bind(day=day).error("the day has not come by Wikimedia's clock, nothing is written")
-        return DayResult(day, DayOutcome.FAILED, reason="the day has not come: our clock is ahead")
+        logger.bind(day=day).error("the day has not come, nothing is written")
+        return DayResult(day, DayOutcome.FAILED, reason=NOT_YET)
 
     async def _wanted(self, due: Iterable[date], standing: Standing) -> dict[date, _Wanted]:
         """Tell for each day which series it wants, and get its top lists."""
@@ -290,7 +313,7 @@ class DailyArchiver:
         for day in sorted(due):
             top = await self._lists(day, standing)
             if not self._plan.selection.top:
-                wanted[day] = _Wanted(named, top)
+                wanted[day] = _Wanted.of(named, top)
                 continue
             # What was archived since the last due day was looked at names articles, too.
             since = [one for one in standing.archived if (seen is None or one > seen) and one < day]
@@ -303,7 +326,7 @@ class DailyArchiver:
                 for title, listed_on in listed.items()
                 if listed_on >= oldest
             }
-            wanted[day] = _Wanted(by_list | named, top)
+            wanted[day] = _Wanted.of(by_list | named, top)
         return wanted
 
     def _chosen(self, top: Iterable[ArchivedTop]) -> Iterable[str]:
@@ -434,7 +457,8 @@ class DailyArchiver:
         """
         ours = self._clock.now()
         others = [one for one in (self._shelf.now(), self._pageviews.now()) if one is not None]
-        return min([ours, *others]).date()
+        believed = [one.date() for one in others if one.date() > FIRST_DAY]
+        return min([ours.date(), *believed])
 
     def _check_clock(self) -> None:
         """Tell where our clock differs from those that we talk to."""
@@ -445,6 +469,11 @@ class DailyArchiver:
             if abs(ahead) > WRONG_CLOCK:
                 seconds = round(ahead.total_seconds())
                 logger.bind(whose=whose, ahead_s=seconds).warning("our clock differs")
+
+
+def _recent(today: date) -> DateRange:
+    """Tell the days of which an archive may be due."""
+    return DateRange(today - timedelta(days=CATCH_UP_DAYS), today)
 
 
 def _fault(result: DayResult) -> str | None:

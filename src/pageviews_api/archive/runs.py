@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from pageviews_api.archive.archiver import DailyArchiver
 from pageviews_api.archive.index import ArchiveIndex
-from pageviews_api.archive.shelf import FINISH_WITHIN, DayOutcome, DayResult
+from pageviews_api.archive.shelf import FINISH_WITHIN, DayResult
 from pageviews_api.clock import Clock
 from pageviews_api.daterange import DateRange
 from pageviews_api.exceptions import (
@@ -50,8 +50,6 @@ STOP_WITHIN = FINISH_WITHIN + 1
 """Seconds that all runs together may take to end when the service stops."""
 
 STOPPED = "the service was stopped; asked for again, it goes on where it was"
-
-NOT_YET = "the day has not come by the clock of Wikimedia or of the store"
 
 _BEFORE_ALL = datetime.fromisoformat("0001-01-01T00:00:00Z")
 
@@ -148,7 +146,7 @@ class ArchiveRuns:
         """Tell of our run or of another process', whichever is to be told of."""
         posted = await self._posted(day)
         own = self._own(day)  # after the wait: in the meantime it may have been asked for
-        if own is None or posted is None or own.is_open or own.run_id == posted.run_id:
+        if own is None or posted is None or own.run_id == posted.run_id:
             return own or posted
         return max(own, posted, key=lambda run: (run.is_open, run.requested_at or _BEFORE_ALL))
 
@@ -201,8 +199,7 @@ class ArchiveRuns:
             )
         except (ArchiveError, UpstreamError) as e:
             return self._ended(run, RunOutcome.FAILED, reason=str(e))
-        result = next((one for one in results if one.day == day), None)
-        return self._told(run, result or DayResult(day, DayOutcome.FAILED, reason=NOT_YET))
+        return self._told(run, next(one for one in results if one.day == day))
 
     def _told(self, run: ArchiveRun, result: DayResult) -> ArchiveRun:
         ended = self._ended(run, RunOutcome(result.outcome), reason=result.reason)

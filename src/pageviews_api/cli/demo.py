@@ -40,6 +40,8 @@ ARCHIVE_DIR = Path("var/demo/archives")
 TRY_THESE = (
     "/api/v1/articles/fr.wikipedia/Strasbourg?range=latest-30",
     "/api/v1/top/en.wikipedia?date=2015-10-10",
+    "/api/v1/archives",
+    "/api/v1/articles/fr.wikipedia/Strasbourg?as_of=2017-01-01",
     "/docs",
 )
 

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
-from pageviews_api.budget import CircuitBreaker, Priority, RequestGate, SlidingWindow
+from pageviews_api.budget import (
+    WINDOW,
+    CircuitBreaker,
+    Priority,
+    RequestGate,
+    SlidingWindow,
+)
 from pageviews_api.clients.base import Answer, Model, NotFound, UpstreamClient
 from pageviews_api.clock import Clock
 from pageviews_api.daterange import DateRange, aqs_stamp
@@ -35,6 +41,12 @@ MAX_RETRIES = 2
 
 MAX_RETRIES_PER_MINUTE = 15
 """A tenth of the budget: when much fails, retries must not become the load."""
+
+ARCHIVE_SHARE = 0.8
+"""The part of a minute's requests that the archive may use: callers need not wait for a minute."""
+
+ARCHIVE_PERIOD = 10.0
+"""Seconds over which the archive's requests are spread, so that room for callers comes soon."""
 
 LEAST_TRY = 0.25
 """Seconds that a retry must have: with less it would only time out, and hide what was wrong."""
@@ -74,6 +86,8 @@ class AqsClient:
         self._timeout = timeout
         self._jitter = jitter
         self._retries = SlidingWindow(MAX_RETRIES_PER_MINUTE, clock)
+        part = int(gate.limit * ARCHIVE_SHARE * ARCHIVE_PERIOD / WINDOW)
+        self._for_archive = SlidingWindow(max(part, 1), clock, period=ARCHIVE_PERIOD)
 
     def now(self) -> datetime | None:
         """Tell the time by AQS' clock; None if it has not told it yet."""
@@ -162,6 +176,9 @@ class AqsClient:
         deadline: float,
         check: Callable[[], None],
     ) -> Answer[Model] | NotFound:
+        if priority is Priority.ARCHIVE:
+            while not self._for_archive.take():
+                await self._clock.sleep(self._for_archive.ready_in())
         left = deadline - self._clock.monotonic()
         async with self._gate.slot(priority, within=None if math.isinf(left) else left):
             check()  # the circuit may have opened while we waited

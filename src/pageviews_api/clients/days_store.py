@@ -508,13 +508,7 @@ class DaysStore:
         corrections = None if isinstance(outcome, UpstreamError) else outcome
 
         async def fetch(priority: Priority) -> Filled:
-            rows = await self._aqs.top(project, access, period, priority=priority)
-            self._note_list(project, period, found=bool(rows))
-            value = zlib.compress(_rows.dump_json(rows))
-            if not rows:
-                return Filled(value, min(self._freshness, NOT_FOUND_FRESH), lasting=False)
-            self._remember(project)
-            return Filled(value, BLOCK_KEPT, exact=True)
+            return await self._fetch_top(project, access, period, priority)
 
         def is_current(held: Held) -> bool:
             return self._is_current_top(held, period, corrections)
@@ -526,6 +520,36 @@ class DaysStore:
             reads=_read_rows,
         )
         return self._known_top(held, corrections, current=is_current(held))
+
+    async def observe_top(self, project: str, day: date) -> tuple[TopRow, ...]:
+        """Tell the top list of a day for the archive: what is held and current, else asked anew.
+
+        It is asked after everybody else, and so by itself: a caller must not wait for it.
+        """
+        key = _top_key(project, Access.ALL_ACCESS, day)
+        held = await self._cache.get(key, reads=_read_rows)
+        if held is not None and self._is_current_top(held, day, None):
+            return _read_rows(held.value)
+        filled = await self._fetch_top(project, Access.ALL_ACCESS, day, Priority.ARCHIVE)
+
+        async def fill(_: bool) -> Filled:  # noqa: FBT001  # as the cache calls it
+            return filled
+
+        kept = await self._cache.get_or_fill(
+            key, fill, is_current=lambda held: held.value == filled.value, reads=_read_rows
+        )
+        return _read_rows(kept.value)
+
+    async def _fetch_top(
+        self, project: str, access: Access, period: date | Month, priority: Priority
+    ) -> Filled:
+        rows = await self._aqs.top(project, access, period, priority=priority)
+        self._note_list(project, period, found=bool(rows))
+        value = zlib.compress(_rows.dump_json(rows))
+        if not rows:
+            return Filled(value, min(self._freshness, NOT_FOUND_FRESH), lasting=False)
+        self._remember(project)
+        return Filled(value, BLOCK_KEPT, exact=True)
 
     async def held_top(self, project: str, access: Access, period: date | Month) -> KnownTop | None:
         """Tell the top list of a day or a month if it is held; AQS is not asked."""

@@ -269,7 +269,7 @@ class PageviewsClient:
         UpstreamError
             That cannot be told now.
         """
-        rows = (await self._store.top(project, Access.ALL_ACCESS, day)).rows
+        rows = await self._store.observe_top(project, day)
         return tuple(RankedArticle(**row.model_dump()) for row in rows)
 
     def now(self) -> datetime | None:
