@@ -1326,3 +1326,31 @@ def _plan_top(bench: Bench, count: int, *, also: str = "") -> None:
     bench.archiver._plan = ArchivePlan(
         parse_selection(f"top:{count}|{also}"), "en.wikipedia", Access.ALL_ACCESS, Agent.USER, 30
     )
+
+
+async def test_run__a_day_by_hand_says_nothing_of_the_daily_job(bench: Bench) -> None:
+    """A day that somebody asks for neither makes the daily job successful nor hides its faults."""
+    await bench.archiver.run(only=DateRange.only(ago(3)))
+    assert bench.archiver.state.last_success is None
+    assert bench.archiver.state.last_results == ()
+
+    bench.aqs.behave(failing(500), when=lambda path: "/Colmar/" in path)
+    await bench.archiver.run()
+    fault = bench.archiver.state.last_error
+    await bench.archiver.run(only=DateRange.only(ago(3)))
+
+    assert fault is not None
+    assert bench.archiver.state.last_error == fault
+
+
+async def test_run__a_year_at_once(bench: Bench) -> None:
+    """A year of archives is made within the budget: each series is asked once, each list once."""
+    for back in range(1, 31):
+        bench.aqs.set_top("fr.wikipedia", "all-access", ago(back), [("Colmar", 9)])
+
+    results = await bench.archiver.run(only=DateRange(ago(299), TODAY), patient=False)
+
+    assert all(result.is_done for result in results)
+    assert len(results) == 300
+    assert bench.fetches("Colmar") == bench.fetches("Strasbourg") == 1
+    assert bench.aqs.count(when=lambda path: "/top/" in path) == 600

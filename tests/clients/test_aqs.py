@@ -741,3 +741,37 @@ async def test_throttled__archive(asker: Asker, aqs: FakeAqs, clock: FakeClock) 
     answer = await asker.ask(priority=Priority.ARCHIVE)
     assert len(answer.views) == 7
     assert clock.monotonic() - began == MAX_PAUSE
+
+
+# What the archive asks
+
+
+async def test_archive__leaves_room_for_callers(
+    standing: tuple[Asker, FakeClock], aqs: FakeAqs
+) -> None:
+    """The archive asks at most 20 times in any 10 seconds; a caller need not wait for it."""
+    asker, clock = standing
+    archiving = [asyncio.create_task(asker.ask(priority=Priority.ARCHIVE)) for _ in range(45)]
+    await _until_asked(aqs, 20)
+
+    await asker.ask()
+    assert aqs.count() == 21
+    for _ in range(30):  # and others at once
+        await asker.ask()
+
+    clock.advance(10)
+    await _until_asked(aqs, 31 + 40)
+    clock.advance(9)
+    await settle()
+    assert aqs.count() == 31 + 40
+    clock.advance(1)
+    await asyncio.gather(*archiving)
+    assert aqs.count() == 31 + 45
+
+
+async def _until_asked(aqs: FakeAqs, times: int) -> None:
+    async with asyncio.timeout(30):
+        while aqs.count() < times:  # noqa: ASYNC110  # the fake tells no event
+            await asyncio.sleep(0)
+    await settle()
+    assert aqs.count() == times

@@ -891,6 +891,20 @@ async def test_top__titles(store: Store) -> None:
     assert await store.pageviews.observe_top("fr.wikipedia", date(2016, 1, 1)) == ()
 
 
+async def test_observe_top__held_or_asked_after_everybody(store: Store) -> None:
+    """A list that is held and current is told as it is; else it waits for its turn, and is kept."""
+    store.upstream.set_top("fr.wikipedia", "all-access", YESTERDAY, ROWS)
+    for _ in range(20):  # what the archive may ask in 10 seconds
+        await store.pageviews.observe(of("Strasbourg"), newest(1))
+    slept = len(store.clock.slept)
+    rows = await store.pageviews.observe_top("fr.wikipedia", YESTERDAY)
+    assert store.clock.slept[slept:] == [10.0]
+    asked = store.upstream.count()
+
+    assert await store.pageviews.observe_top("fr.wikipedia", YESTERDAY) == rows
+    assert store.upstream.count() == asked
+
+
 # For the archive
 
 
