@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 from pageviews_api.archive.document import Archive, Record, order
-from pageviews_api.archive.encoding import encode
-from pageviews_api.archive.facts import Facts
 from pageviews_api.clients.archive_store import ArchiveStore
 from pageviews_api.daterange import ONE_DAY, DateRange
-from pageviews_api.days import Days
 from pageviews_api.schemas.archive import ArchivedTop, Outcome
-from pageviews_api.schemas.pageviews import DayPoint, DayStatus, RankedArticle
-from pageviews_api.schemas.query import Access, Agent, Series
+from pageviews_api.schemas.pageviews import DayStatus, RankedArticle
+from pageviews_api.schemas.query import Access, Series
+from tests.support import small_archives
+from tests.support.small_archives import record_of, series_of
 
 Told = Sequence[int | DayStatus] | None
 """For each day of the window a number, or why there is none; None for a series that failed."""
@@ -19,7 +18,7 @@ Told = Sequence[int | DayStatus] | None
 
 def series(article: str | None, project: str = "fr.wikipedia") -> Series:
     """Name a series."""
-    return Series(project, Access.ALL_ACCESS, Agent.USER, article)
+    return series_of(article, project)
 
 
 def archive(
@@ -61,21 +60,12 @@ def top_list(
 
 
 async def put(store: ArchiveStore, *archives: Archive) -> None:
-    """Store archives, each for a day that has none."""
+    """Store archives, each in place of what is there."""
     for one in archives:
-        facts = Facts.of(one).as_notes()
-        await store.create(one.day, encode(one), run_id="test", about=facts)
+        await small_archives.put(store, one)
 
 
 def _record(window: DateRange, told: Told) -> Record:
     if told is None:
         return Record(Outcome.FAILED, None, "failed with status 500")
-    points = [_point(day, one) for day, one in zip(window, told, strict=True)]
-    known = any(point.views for point in points)
-    return Record(Outcome.OK if known else Outcome.NO_DATA, Days.of(points))
-
-
-def _point(day: date, told: int | DayStatus) -> DayPoint:
-    if isinstance(told, DayStatus):
-        return DayPoint(date=day, views=None, status=told)
-    return DayPoint(date=day, views=told, status=DayStatus.OK if told else DayStatus.ZERO)
+    return record_of(window, told)

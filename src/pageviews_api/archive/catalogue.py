@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import date, timedelta
 
 from pageviews_api.archive.deadline import each_in_time, in_time
+from pageviews_api.archive.due import gaps
 from pageviews_api.archive.encoding import decode_series
 from pageviews_api.archive.index import ArchiveIndex, Entry
 from pageviews_api.archive.reader import ArchiveReader, ReadArchive
@@ -68,7 +69,7 @@ class ArchiveCatalogue:
             newest=max(listed, default=None),
             oldest=min(listed, default=None),
             total=len(listed),
-            gaps=gaps(listed, today=self._clock.now().date()),
+            gaps=_gaps(listed, today=self._clock.now().date()),
             next_cursor=page[-1].day.isoformat() if len(left) > len(page) else None,
             notice=self._notice,
         )
@@ -155,21 +156,14 @@ class ArchiveCatalogue:
         return _told(entry) if entry else _untold(listed, "It is gone.")
 
 
-def gaps(archived: Collection[date], *, today: date) -> list[Span]:
+def _gaps(archived: Collection[date], *, today: date) -> list[Span]:
     """Tell the days of the last 365 that are not archived, from the first archive on.
 
     They end with yesterday: today's archive may still be due.
     """
-    day = max(min(archived, default=today), today - GAPS_TOLD)
-    found: list[Span] = []
-    while day < today:
-        start = day
-        while day < today and day not in archived:
-            day += ONE_DAY
-        if start < day:
-            found.append(Span(start=start, end=day - ONE_DAY))
-        day += ONE_DAY
-    return found
+    since = max(min(archived, default=today), today - GAPS_TOLD)
+    found = gaps(archived, since=since, until=today - ONE_DAY)
+    return [Span(start=gap.start, end=gap.end) for gap in found]
 
 
 def _told(entry: Entry) -> ArchiveItem:

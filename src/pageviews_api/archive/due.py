@@ -1,6 +1,6 @@
-"""Which archives are due, and which days each covers. Pure."""
+"""Which archives are due, which are lacking, and which days each covers. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
 from pageviews_api.daterange import ONE_DAY, DateRange
@@ -29,3 +29,17 @@ def days_due(
 def window_of(day: date, *, length: int) -> DateRange:
     """Tell the days that the archive of ``day`` covers: so many before it."""
     return DateRange.ending(day - ONE_DAY, days=length)
+
+
+def gaps(archived: Collection[date], *, since: date, until: date) -> list[DateRange]:
+    """Tell the days that have no archive, oldest first; consecutive ones are one range."""
+    found: list[DateRange] = []
+    day = since
+    while day <= until:
+        start = day
+        while day <= until and day not in archived:
+            day += ONE_DAY
+        if start < day:
+            found.append(DateRange(start, day - ONE_DAY))
+        day += ONE_DAY
+    return found

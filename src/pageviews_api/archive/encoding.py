@@ -132,6 +132,11 @@ def decode_series(day: date, body: bytes, series: Series) -> Record | None:
     return None if ours else decode(day, body).series.get(series)
 
 
+def encode_series(series: Series, record: Record) -> bytes:
+    """Write a series as it stands in an archive."""
+    return _line(_item(series, record))
+
+
 def _beginning(series: Series) -> bytes:
     """Write a series' line as far as no other has the same."""
     line = _line(_item(series, Record(Outcome.FAILED, None)))

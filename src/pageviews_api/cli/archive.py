@@ -85,17 +85,18 @@ def list_(
 ) -> None:
     """Tell which archives there are, the newest first, and which days have none."""
     settings = settings_or_exit()
+    from pageviews_api.archive.due import gaps  # noqa: PLC0415  # after the settings
 
     async def look(resources: "Resources") -> None:
         newest = sorted(await resources.archive_index.listed(), reverse=True)[:limit]
         rows = await _rows(resources.archive_index, newest)
-        gaps = report.gaps(newest, until=_today() - ONE_DAY)
+        lacking = gaps(newest, since=newest[-1], until=_today() - ONE_DAY)[::-1] if newest else []
         if as_json:
-            _print(*map(report.row_as_json, rows), *map(report.gap_as_json, gaps))
+            _print(*map(report.row_as_json, rows), *map(report.gap_as_json, lacking))
         elif not rows:
             _print(f"nothing is archived in {resources.store.location}")
         else:
-            _print(report.table(rows), *([report.gaps_told(gaps)] if gaps else []))
+            _print(report.table(rows), *([report.gaps_told(lacking)] if lacking else []))
 
     finish(lambda: _with(settings, look))
 
@@ -193,7 +194,10 @@ async def _faults(store: "ArchiveStore", day: date, tally: report.Tally) -> list
 
 
 async def _shown(resources: "Resources", day: date, name: tuple[str, str | None] | None) -> bytes:
-    from pageviews_api.archive.encoding import decode  # noqa: PLC0415  # after the settings
+    from pageviews_api.archive.encoding import (  # noqa: PLC0415  # after the settings
+        decode,
+        encode_series,
+    )
 
     stored = await resources.store.read(day)
     if stored is None:
@@ -202,13 +206,13 @@ async def _shown(resources: "Resources", day: date, name: tuple[str, str | None]
     if name is None:
         return stored.body
     lines = [
-        report.series_as_json(series, record)
+        encode_series(series, record) + b"\n"
         for series, record in archive.series.items()
         if (series.project, series.article) == name
     ]
     if not lines:
         fail(f"the archive of {day} has no {name[0]}{'' if name[1] is None else '/' + name[1]}")
-    return "".join(f"{line}\n" for line in lines).encode()
+    return b"".join(lines)
 
 
 def _print(*lines: str) -> None:

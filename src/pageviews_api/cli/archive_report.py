@@ -4,18 +4,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pageviews_api.daterange import DateRange
-from pageviews_api.schemas.archive import ArchivedSeries
 
 if TYPE_CHECKING:
-    from pageviews_api.archive.document import Record
     from pageviews_api.archive.facts import Facts
     from pageviews_api.archive.index import Entry
     from pageviews_api.archive.shelf import DayResult
-    from pageviews_api.schemas.query import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +114,6 @@ def row_as_json(row: "Entry | Unreadable") -> str:
     )
 
 
-def gaps(archived: Iterable[date], *, until: date) -> list[DateRange]:
-    """Tell which days lack an archive, from the first archived one ``until`` a day, both included.
-
-    Consecutive ones are one range; the newest comes first.
-    """
-    there = set(archived)
-    if not there or min(there) > until:
-        return []
-    days = (day for day in DateRange(min(there), until) if day not in there)
-    found = []
-    for _, group in groupby(enumerate(days), lambda pair: pair[1].toordinal() - pair[0]):
-        stretch = [day for _, day in group]
-        found.append(DateRange(stretch[0], stretch[-1]))
-    return found[::-1]
-
-
 def gaps_told(found: Iterable[DateRange]) -> str:
     """Tell of days without an archive in one line."""
     return "not archived: " + ", ".join(
@@ -154,20 +134,6 @@ def fault_told(day: date, reason: str) -> str:
 def fault_as_json(day: date, reason: str) -> str:
     """Write what is wrong with an archive as one line."""
     return json.dumps({"date": str(day), "fault": reason})
-
-
-def series_as_json(series: "Series", record: "Record") -> str:
-    """Write a series as it stands in an archive."""
-    return ArchivedSeries(
-        project=series.project,
-        article=series.article,
-        access=series.access,
-        agent=series.agent,
-        outcome=record.outcome,
-        reason=record.reason,
-        listed_on=record.listed_on,
-        points=tuple(record.days.points()) if record.days else (),
-    ).model_dump_json()
 
 
 def _span(days: DateRange) -> dict[str, str]:
