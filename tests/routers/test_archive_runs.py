@@ -70,7 +70,7 @@ async def ended(client: httpx.AsyncClient, day: str = TODAY) -> dict[str, Any]:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait for what nobody tells of."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await condition():  # noqa: ASYNC110  # it happens elsewhere
             await asyncio.sleep(0.02)
 
@@ -411,7 +411,7 @@ async def test_sigterm__while_a_run_goes_on(aqs: FakeAqs, aqs_url: str, tmp_path
         asked, begun = aqs.count(), monotonic()
         await server.stop()
         took = monotonic() - begun
-    assert took < 10
+    assert took < 20  # a busy machine may add to the 10
     assert aqs.count() == asked
     assert not list((tmp_path / "a").glob("*.json"))
     assert not any("Traceback" in line or '"error_stack"' in line for line in server.log)

@@ -2,14 +2,8 @@
 
 from fastapi import APIRouter, Request, Response, status
 
-from pageviews_api.dependencies import (
-    ArchiveRunsDep,
-    ClientDep,
-    DayToArchiveDep,
-    NoParametersDep,
-    NoRepeats,
-    OperatorOnly,
-)
+from pageviews_api.dependencies.archive import ArchiveRunsDep, DayToArchiveDep
+from pageviews_api.dependencies.request import ClientDep, NoParametersDep, NoRepeats, OperatorOnly
 from pageviews_api.schemas.archive_runs import ArchiveRun
 from pageviews_api.schemas.problem import problem_responses
 

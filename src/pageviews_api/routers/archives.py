@@ -10,17 +10,19 @@ from starlette.types import Receive, Scope, Send
 
 from pageviews_api.archive.index import Entry
 from pageviews_api.archive.reader import ReadArchive
-from pageviews_api.dependencies import (
+from pageviews_api.dependencies.archive import (
     ArchiveCatalogueDep,
     ArchiveComparisonsDep,
     ArchiveDateDep,
     ArchiveListDep,
     DifferencesDep,
+    ObservedArticleDep,
+    ObservedProjectDep,
+)
+from pageviews_api.dependencies.request import (
     IfNoneMatchDep,
     NoParametersDep,
     NoRepeats,
-    ObservedArticleDep,
-    ObservedProjectDep,
     UntilSentDep,
 )
 from pageviews_api.routers.conditional import has

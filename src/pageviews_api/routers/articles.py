@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from pageviews_api.dependencies import ArticleQueryDep, NoRepeats, PageviewsDep
+from pageviews_api.dependencies.pageviews import ArticleQueryDep, PageviewsDep
+from pageviews_api.dependencies.request import NoRepeats
 from pageviews_api.routers.title_path import TITLE
 from pageviews_api.schemas.pageviews import ArticleSeries
 from pageviews_api.schemas.problem import UPSTREAM_PROBLEMS, problem_responses

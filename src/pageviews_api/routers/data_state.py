@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from pageviews_api.dependencies import DataStateDep, NoParametersDep, NoRepeats
+from pageviews_api.dependencies.pageviews import DataStateDep
+from pageviews_api.dependencies.request import NoParametersDep, NoRepeats
 from pageviews_api.schemas.data_state import DataState
 from pageviews_api.schemas.problem import problem_responses
 

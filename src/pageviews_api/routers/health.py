@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Response
 
 from pageviews_api import __version__
-from pageviews_api.dependencies import NoParametersDep, NoRepeats, ReadinessDep
+from pageviews_api.dependencies.pageviews import ReadinessDep
+from pageviews_api.dependencies.request import NoParametersDep, NoRepeats
 from pageviews_api.schemas.health import Health, Readiness
 from pageviews_api.schemas.problem import problem_responses
 

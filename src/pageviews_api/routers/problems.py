@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from pageviews_api.dependencies import NoParametersDep, NoRepeats
+from pageviews_api.dependencies.request import NoParametersDep, NoRepeats
 from pageviews_api.exceptions import UnknownProblemError
 from pageviews_api.schemas.problem import PROBLEMS, ProblemType, problem_responses
 

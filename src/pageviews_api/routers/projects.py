@@ -2,12 +2,8 @@
 
 from fastapi import APIRouter
 
-from pageviews_api.dependencies import (
-    NoParametersDep,
-    NoRepeats,
-    PageviewsDep,
-    ProjectQueryDep,
-)
+from pageviews_api.dependencies.pageviews import PageviewsDep, ProjectQueryDep
+from pageviews_api.dependencies.request import NoParametersDep, NoRepeats
 from pageviews_api.schemas.data_state import KnownProjects
 from pageviews_api.schemas.pageviews import ProjectSeries
 from pageviews_api.schemas.problem import UPSTREAM_PROBLEMS, problem_responses

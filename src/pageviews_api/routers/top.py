@@ -2,13 +2,9 @@
 
 from fastapi import APIRouter, Response
 
-from pageviews_api.dependencies import (
-    ArchivedTopListsDep,
-    NoRepeats,
-    PageviewsDep,
-    TopHistoryDep,
-    TopQueryDep,
-)
+from pageviews_api.dependencies.archive import ArchivedTopListsDep, TopHistoryDep
+from pageviews_api.dependencies.pageviews import PageviewsDep, TopQueryDep
+from pageviews_api.dependencies.request import NoRepeats
 from pageviews_api.schemas.archive_answers import RankStatus, TopHistory
 from pageviews_api.schemas.pageviews import TopArticles
 from pageviews_api.schemas.problem import (

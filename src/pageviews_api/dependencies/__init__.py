@@ -1,0 +1,1 @@
+"""What handlers ask for, and how it comes out of a request."""

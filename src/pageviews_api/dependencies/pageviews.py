@@ -1,0 +1,114 @@
+"""What the handlers of views ask for: questions, and who answers them."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query
+
+from pageviews_api.clients.pageviews import PageviewsClient
+from pageviews_api.daterange import DateRange, check_asked_day, check_asked_days, month_end
+from pageviews_api.dependencies.request import ResourcesDep
+from pageviews_api.exceptions import InvalidDateRangeError
+from pageviews_api.resources import Resources
+from pageviews_api.schemas.archive_query import ObservedParameters
+from pageviews_api.schemas.data_state import DataState
+from pageviews_api.schemas.health import Readiness
+from pageviews_api.schemas.names import Article, ArticleProject, Project
+from pageviews_api.schemas.query import (
+    Month,
+    Series,
+    SeriesParameters,
+    SeriesQuery,
+    TopParameters,
+    TopQuery,
+)
+
+
+async def _pageviews(resources: ResourcesDep) -> PageviewsClient:
+    return resources.pageviews
+
+
+PageviewsDep = Annotated[PageviewsClient, Depends(_pageviews)]
+
+
+async def _article_query(
+    project: Annotated[ArticleProject, Path()],
+    article: Annotated[Article, Path()],
+    parameters: Annotated[SeriesParameters, Query()],
+    resources: ResourcesDep,
+) -> SeriesQuery:
+    return _series_query(project, article, parameters, resources)
+
+
+ArticleQueryDep = Annotated[SeriesQuery, Depends(_article_query)]
+
+
+async def _project_query(
+    project: Annotated[Project, Path()],
+    parameters: Annotated[SeriesParameters, Query()],
+    resources: ResourcesDep,
+) -> SeriesQuery:
+    return _series_query(project, None, parameters, resources)
+
+
+ProjectQueryDep = Annotated[SeriesQuery, Depends(_project_query)]
+
+
+def _series_query(
+    project: str, article: str | None, parameters: SeriesParameters, resources: Resources
+) -> SeriesQuery:
+    days = parameters.days
+    if isinstance(days, DateRange):
+        check_asked_days(days, today=resources.clock.now().date())
+    if parameters.as_of is not None:
+        check_asked_day("as_of", parameters.as_of, today=resources.clock.now().date())
+    series = series_of(project, article, parameters, resources)
+    return SeriesQuery(series, days, parameters.granularity, parameters.as_of)
+
+
+def series_of(
+    project: str,
+    article: str | None,
+    parameters: SeriesParameters | ObservedParameters,
+    resources: Resources,
+) -> Series:
+    """Name the series that is asked for, with the operator's defaults."""
+    settings = resources.settings
+    return Series(
+        project,
+        parameters.access or settings.default_access,
+        parameters.agent or settings.default_agent,
+        article,
+    )
+
+
+async def _top_query(
+    project: Annotated[ArticleProject, Path()],
+    parameters: Annotated[TopParameters, Query()],
+    resources: ResourcesDep,
+) -> TopQuery:
+    today = resources.clock.now().date()
+    period = parameters.period
+    if isinstance(period, Month):
+        check_asked_day("month", period.first_day, today=today)
+        if month_end(period.first_day) >= today:
+            raise InvalidDateRangeError("month", "is not over: its list comes after its end")
+    elif period is not None:
+        check_asked_day("date", period, today=today)
+    return TopQuery(project, parameters.access or resources.settings.default_access, period)
+
+
+TopQueryDep = Annotated[TopQuery, Depends(_top_query)]
+
+
+async def _readiness(resources: ResourcesDep) -> Readiness:
+    return await resources.readiness()
+
+
+ReadinessDep = Annotated[Readiness, Depends(_readiness)]
+
+
+async def _data_state(resources: ResourcesDep) -> DataState:
+    return await resources.data_state()
+
+
+DataStateDep = Annotated[DataState, Depends(_data_state)]
