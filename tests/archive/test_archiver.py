@@ -5,7 +5,7 @@ import json
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from pageviews_api.archive.archiver import ArchivePlan, DailyArchiver
 from pageviews_api.archive.document import Archive
-from pageviews_api.archive.encoding import decode
+from pageviews_api.archive.encoding import decode, encode
 from pageviews_api.archive.facts import Facts
 from pageviews_api.archive.journal import PIECE
 from pageviews_api.archive.shelf import ArchiveShelf, DayOutcome, DayResult
@@ -41,9 +41,9 @@ from pageviews_api.exceptions import (
 )
 from pageviews_api.resources import _archive_task, open_resources
 from pageviews_api.schemas.archive import ArchiveDocument, Outcome
-from pageviews_api.schemas.query import Access, Agent
+from pageviews_api.schemas.query import Access, Agent, Series, SeriesQuery
 from pageviews_api.schemas.selection import Selection, parse_selection
-from tests.support.aqs_faults import Behaviour, failing, refusing, slow
+from tests.support.aqs_faults import Behaviour, absent, failing, refusing, slow
 from tests.support.clock import FakeClock, SkippingClock, settle
 from tests.support.fake_aqs import FakeAqs
 from tests.support.small_archives import record_of, series_of
@@ -51,6 +51,7 @@ from tests.support.small_archives import record_of, series_of
 T = TypeVar("T")
 
 TODAY = date(2026, 11, 22)
+LAST_WEEK = DateRange(TODAY - timedelta(days=7), TODAY - timedelta(days=1))
 ARTICLES = "fr.wikipedia/Strasbourg|fr.wikipedia/Colmar|fr.wikipedia:*"
 
 
@@ -1354,3 +1355,79 @@ async def test_run__a_year_at_once(bench: Bench) -> None:
     assert len(results) == 300
     assert bench.fetches("Colmar") == bench.fetches("Strasbourg") == 1
     assert bench.aqs.count(when=lambda path: "/top/" in path) == 600
+
+
+async def test_run__not_found_by_a_fault_of_wikimedia(bench: Bench) -> None:
+    """A 404 for what is held takes back no number: the series has failed, and is told as it was."""
+    colmar = Series("fr.wikipedia", Access.ALL_ACCESS, Agent.USER, "Colmar")
+    before = await bench.archiver._pageviews.article(SeriesQuery(colmar, LAST_WEEK))
+    bench.aqs.behave(absent(), when=lambda path: "/Colmar/" in path)
+
+    (result,) = await bench.archiver.run(patient=False)
+
+    assert result.facts is not None
+    assert (result.facts.failed, result.facts.no_data) == (1, 0)
+    after = await bench.archiver._pageviews.article(SeriesQuery(colmar, LAST_WEEK))
+    assert after.items == before.items
+
+
+async def test_run__not_found_after_a_restart(bench: Bench, settings: Settings) -> None:
+    """The same after a restart, when nothing is held: the newest archive remembers."""
+    await bench.archiver.run(only=DateRange.only(ago(1)), patient=False)
+    bench.aqs.behave(absent(), when=lambda path: "/Colmar/" in path)
+    async with open_resources(settings, bench.clock) as resources:
+        fresh = DailyArchiver(
+            resources.pageviews,
+            ArchiveShelf(bench.store, clock=bench.clock),
+            clock=bench.clock,
+            plan=bench.archiver._plan,
+        )
+        (result,) = await fresh.run(patient=False)
+
+    assert result.facts is not None
+    assert (result.facts.failed, result.facts.no_data) == (1, 0)
+    bench.aqs.recover()
+    (again,) = await bench.archiver.run(patient=False)
+    assert again.is_done
+
+
+async def test_run__taken_off_the_list_in_between(bench: Bench) -> None:
+    """A series that an archive has in part is asked for again, though it is wanted no more."""
+    bench.aqs.loaded_through = ago(2)
+    bench.clock.set(datetime(2026, 11, 22, 20, 0, tzinfo=UTC))
+    await bench.archiver.run()
+    bench.aqs.loaded_through = ago(1)
+    bench.archiver._plan = replace(
+        bench.archiver._plan, selection=parse_selection("fr.wikipedia/Strasbourg")
+    )
+
+    bench.clock.advance(4 * 3600)
+    await bench.archiver.run()
+    await bench.archiver.run(only=DateRange.only(TODAY))
+
+    document = await bench.document()
+    assert document.complete
+    assert [item.article for item in document.items] == [None, "Colmar", "Strasbourg"]
+
+
+async def test_run__other_default_project(bench: Bench) -> None:
+    """Titles that another project's list named are not asked for in the new default project."""
+    window = DateRange(ago(31), ago(2))
+    named = record_of(window, [1] * 30, ago(2))
+    earlier = Archive(
+        day=ago(1),
+        window=window,
+        observed_on=ago(1),
+        complete=True,
+        top=(),
+        series={series_of("Some_title"): named},
+    )
+    await bench.store.create(ago(1), encode(earlier), run_id="test")
+    bench.aqs.set_top("fr.wikipedia", "all-access", ago(1), [("Strasbourg", 9)])
+    bench.archiver._plan = ArchivePlan(
+        parse_selection("top:5"), "fr.wikipedia", Access.ALL_ACCESS, Agent.USER, 30
+    )
+
+    await bench.archiver.run()
+
+    assert [item.article for item in (await bench.document()).items] == ["Strasbourg"]

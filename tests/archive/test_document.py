@@ -11,6 +11,7 @@ from pageviews_api.archive.document import (
     differing_days,
     is_better,
     settled_series,
+    unsettled_series,
 )
 from pageviews_api.daterange import DateRange
 from pageviews_api.days import Days
@@ -282,3 +283,51 @@ def test_is_better__by_its_lists() -> None:
     assert is_better(more, partial)
     assert not is_better(partial, more)
     assert not is_better(more, more)
+
+
+def test_build__list_had_later() -> None:
+    """An archive whose list was had on a later day was observed on that day."""
+    failed = listed(Outcome.FAILED)
+    first = made({STRASBOURG: seen(3, 4, 5)}, top=(failed,))
+    later = TODAY + timedelta(days=3)
+
+    second = made({}, before=first, top=(listed(Outcome.OK),), today=later)
+
+    assert (first.observed_on, first.late) == (TODAY, False)
+    assert (second.observed_on, second.late) == (later, True)
+
+
+def test_build__day_known_before_only() -> None:
+    """A later answer that tells fewer days takes back none that was known."""
+    first = made({STRASBOURG: seen(3, 4, None)})
+
+    second = made({STRASBOURG: seen(9, None, None, last=DayStatus.MISSING)}, before=first)
+
+    days = second.series[STRASBOURG].days
+    assert days is not None
+    assert [days.view_of(day) for day in WINDOW] == [9, 4, None]
+
+
+def test_is_better__complete_but_less() -> None:
+    """A complete archive of few series does not replace an incomplete one that tells more."""
+    many = made({STRASBOURG: seen(3, 4, 5), CAT: seen(1, 2, None)})
+    few = made({STRASBOURG: seen(3, 4, 5)})
+    with_list = made({STRASBOURG: seen(3, 4, None)}, top=(listed(Outcome.OK),))
+
+    assert few.complete
+    assert not is_better(few, many)
+    assert not is_better(few, with_list)
+
+
+def test_unsettled_series__asked_for_again() -> None:
+    """What an archive has in part is to be asked for again; what failed altogether is not kept."""
+    archive = made(
+        {
+            STRASBOURG: seen(3, 4, 5),
+            TOTAL: seen(3, 4, None),
+            CAT: failed(),
+        }
+    )
+
+    assert unsettled_series(archive) == {TOTAL: None}
+    assert unsettled_series(None) == {}

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pageviews_api.clients import rescue
+from pageviews_api.clients import pageviews, rescue
 from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
 from pageviews_api.main import create_app
@@ -300,3 +300,65 @@ async def test_article__many_callers_while_aqs_is_down(past: Past) -> None:
         answers = await asyncio.gather(*(ask(client) for _ in range(100)))
 
     assert all(answer["items"] == answers[0]["items"] for answer in answers)
+
+
+@pytest.mark.parametrize("query", [{}, {"date": YESTERDAY.isoformat()}], ids=["newest", "a day"])
+async def test_top__aqs_is_mute(
+    past: Past, monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
+) -> None:
+    """A mute AQS leaves time to read the archived list."""
+    past.aqs.set_top("fr.wikipedia", "all-access", YESTERDAY, [("Accueil", 9)])
+    await past.archive(TODAY)
+    past.aqs.behave(aqs_faults.slow())
+    past.settings = past.settings.model_copy(update={"aqs_timeout": 2.0})
+    monkeypatch.setattr(rescue, "AHEAD", 30.0)  # half of the deadline is left to AQS
+    monkeypatch.setattr(pageviews, "AHEAD", 30.0)
+    async with past.service() as client:
+        answer = await ask(client, "/api/v1/top/fr.wikipedia", **query)
+
+    assert [row["article"] for row in answer["items"]] == ["Accueil"]
+    assert answer["stale"] is True
+
+
+async def test_article__archive_hangs(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has an answer in part does not wait for a hung archive until the deadline."""
+    monkeypatch.setattr(rescue, "AHEAD", 0.05)
+    await past.archive(TODAY)
+    clock = SkippingClock()
+    app = create_app(past.settings, clock=clock)
+    past.aqs.loaded_through = YESTERDAY
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://testserver") as client,
+    ):
+        await ask(client)
+        clock.advance(3 * 86_400)
+        past.aqs.behave(aqs_faults.failing())
+        monkeypatch.setattr(app.state.resources.store, "read", _never)
+        began = asyncio.get_running_loop().time()
+        answer = await ask(client, start=str(ago(30)), end=str(ago(1)))
+
+    assert asyncio.get_running_loop().time() - began < 6  # of the deadline's 8 s
+    assert {item["status"] for item in answer["items"]} == {"ok", "missing"}
+
+
+async def test_as_of__archive_hangs(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hung archive is the archive's failure, and not Wikimedia's."""
+    await past.archive(TODAY)
+    past.settings = past.settings.model_copy(update={"aqs_timeout": 1.0})
+    app = create_app(past.settings, clock=FakeClock())
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://testserver") as client,
+    ):
+        monkeypatch.setattr(app.state.resources.store, "read", _never)
+        response = await client.get(STRASBOURG, params={"as_of": str(TODAY)})
+
+    assert response.status_code == 503
+    assert response.json()["type"] == "/problems/archive-unavailable"
+
+
+async def _never(_: date) -> None:
+    await asyncio.Event().wait()

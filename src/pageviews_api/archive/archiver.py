@@ -21,6 +21,7 @@ from pageviews_api.archive.document import (
     build,
     order,
     settled_series,
+    unsettled_series,
 )
 from pageviews_api.archive.due import CATCH_UP_DAYS, days_due, window_of
 from pageviews_api.archive.shelf import (
@@ -127,6 +128,10 @@ class _Wanted:
             ArchivedTop.model_validate_json(zlib.decompress(one)) for one in self.packed_top
         )
 
+    def with_series(self, more: Mapping[Series, date | None]) -> "_Wanted":
+        """Want some series more."""
+        return _Wanted({**more, **self.series}, self.packed_top) if more else self
+
     @classmethod
     def of(cls, series: Mapping[Series, date | None], top: Iterable[ArchivedTop]) -> "_Wanted":
         """Pack the lists."""
@@ -156,6 +161,8 @@ class DailyArchiver:
         self._selection = selection
         self._one_at_a_time = asyncio.Lock()
         self._begun_at = clock.now()
+        self._archived: Collection[date] = ()
+        self._earlier: asyncio.Task[Archive | None] | None = None
         self.state = ArchiveState()
 
     async def run(
@@ -256,19 +263,18 @@ class DailyArchiver:
     async def _make(self, due: list[date], standing: Standing, run_id: str) -> list[DayResult]:
         wanted = await self._wanted(due, standing)
         windows = {day: window_of(day, length=self._plan.length) for day in due}
-        needed: dict[Series, DateRange] = {}
-        for day, window in windows.items():
-            for series in wanted[day].series.keys() - settled_series(
-                await self._before(day, standing)
-            ):
-                known = needed.get(series, window)
-                needed[series] = DateRange(
-                    min(known.start, window.start), max(known.end, window.end)
-                )
+        settled: dict[date, set[Series]] = {}
+        for day in due:
+            before = await self._before(day, standing)
+            settled[day] = settled_series(before)
+            wanted[day] = wanted[day].with_series(unsettled_series(before))
+        needed = await asyncio.to_thread(_needed, wanted, settled, windows)
         union = DateRange(
             min(window.start for window in windows.values()),
             max(window.end for window in windows.values()),
         )
+        self._earlier = None
+        self._archived = standing.archived
         observed = await self._observe(needed, union)
         expected = await self._expected(wanted.values(), standing.archived)
         results = []
@@ -341,7 +347,9 @@ class DailyArchiver:
         return {
             series.article: record.listed_on
             for series, record in (archive.series.items() if archive else ())
-            if series.article is not None and record.listed_on is not None
+            if series.project == self._plan.project
+            and series.article is not None
+            and record.listed_on is not None
         }
 
     async def _lists(self, day: date, standing: Standing) -> tuple[ArchivedTop, ...]:
@@ -424,10 +432,27 @@ class DailyArchiver:
         except UpstreamError as e:
             log.bind(outcome=Outcome.FAILED, reason=e.reason).warning("series not fetched")
             return Observed(None, self._today(), reason=e.reason)
+        if observation.no_data and await self._was_archived(series, days):
+            # Wikimedia's 404 is now and then a fault of its own: it takes back no number.
+            reason = "has no views any more of days that were archived"
+            log.bind(outcome=Outcome.FAILED, reason=reason).warning("series not fetched")
+            return Observed(None, self._today(), reason=reason)
         duration = round((self._clock.monotonic() - started) * 1000)
         outcome = Outcome.NO_DATA if observation.no_data else Outcome.OK
         log.bind(outcome=outcome, duration_ms=duration).info("series fetched")
         return Observed(observation.days, self._today())
+
+    async def _was_archived(self, series: Series, days: DateRange) -> bool:
+        """Tell whether the newest archive has views of a series in some of these days."""
+        if self._earlier is None:  # read once in a run, and only if need be
+            self._earlier = asyncio.create_task(self._shelf.newest_of(self._archived))
+        try:
+            archive = await asyncio.shield(self._earlier)
+        except ArchiveError:
+            return False
+        record = archive.series.get(series) if archive else None
+        known = record.days if record else None
+        return known is not None and any(known.view_of(day) for day in days)
 
     def _note(self, results: Iterable[DayResult]) -> None:
         self.state.last_results = tuple(results)
@@ -469,6 +494,26 @@ class DailyArchiver:
             if abs(ahead) > WRONG_CLOCK:
                 seconds = round(ahead.total_seconds())
                 logger.bind(whose=whose, ahead_s=seconds).warning("our clock differs")
+
+
+def _needed(
+    wanted: Mapping[date, _Wanted],
+    settled: Mapping[date, Collection[Series]],
+    windows: Mapping[date, DateRange],
+) -> dict[Series, DateRange]:
+    """Tell the series that are to be asked for, each with the days that its archives want."""
+    needed: dict[Series, DateRange] = {}
+    for day, window in windows.items():
+        for series in wanted[day].series:
+            if series in settled[day]:
+                continue
+            known = needed.get(series)
+            if known is None:
+                needed[series] = window
+            elif window.start < known.start or window.end > known.end:
+                start, end = min(known.start, window.start), max(known.end, window.end)
+                needed[series] = DateRange(start, end)
+    return needed
 
 
 def _recent(today: date) -> DateRange:

@@ -85,6 +85,19 @@ def settled_series(archive: Archive | None) -> set[Series]:
     return {series for series, record in records if record.is_settled}
 
 
+def unsettled_series(archive: Archive | None) -> dict[Series, date | None]:
+    """Tell the series that an archive has in part, with what it says of their lists.
+
+    They are asked for again, also if they are no longer wanted: the archive keeps them.
+    """
+    records = archive.series.items() if archive else ()
+    return {
+        series: record.listed_on
+        for series, record in records
+        if record.days and not record.is_settled
+    }
+
+
 def build(
     day: date,
     *,
@@ -109,10 +122,13 @@ def build(
         known, seen = records.get(series), observed.get(series)
         if known is not None and (seen is None or seen.reason or known.is_settled):
             continue
-        records[series] = _record(window, seen, listed_on)
+        records[series] = _record(window, seen, listed_on, known)
         if seen is not None:
             observed_on = max(observed_on or seen.on, seen.on)
-    lists = _better_lists(top, before.top if before else ())
+    had = before.top if before else ()
+    lists = _better_lists(top, had)
+    if observed_on is not None and any(one.articles for one in lists if one not in had):
+        observed_on = max(observed_on, today)
     ordered = {series: records[series] for series in sorted(records, key=order)}
     lists_settled = all(
         _is_list_settled(one, expected=one.project in expected, today=today) for one in lists
@@ -148,14 +164,21 @@ def _is_list_settled(top: ArchivedTop, *, expected: bool, today: date) -> bool:
 
 
 def is_better(new: Archive, old: Archive) -> bool:
-    """Tell whether ``new`` may replace ``old``: that is incomplete, and this tells more."""
-    return not old.complete and (new.complete or _told(new) > _told(old))
+    """Tell whether ``new`` may replace ``old``: that is incomplete, and this tells more.
+
+    It must not tell less of anything that is counted, be it complete or not.
+    """
+    if old.complete:
+        return False
+    days, days_before = new.known_days(), old.known_days()
+    lists, lists_before = _lists_had(new), _lists_had(old)
+    if days < days_before or lists < lists_before:
+        return False
+    return new.complete or days > days_before or lists > lists_before
 
 
-def _told(archive: Archive) -> tuple[int, int]:
-    """Count what an archive tells: days of series, and top lists."""
-    lists = sum(one.outcome is Outcome.OK for one in archive.top)
-    return archive.known_days(), lists
+def _lists_had(archive: Archive) -> int:
+    return sum(one.outcome is Outcome.OK for one in archive.top)
 
 
 def differing_days(one: Archive, other: Archive) -> int:
@@ -174,11 +197,15 @@ def order(series: Series) -> tuple[str, str, str, str]:
     return series.project, series.article or "", series.access, series.agent
 
 
-def _record(window: DateRange, observed: Observed | None, listed_on: date | None) -> Record:
+def _record(
+    window: DateRange, observed: Observed | None, listed_on: date | None, earlier: Record | None
+) -> Record:
     if observed is None or observed.days is None:
         reason = (observed.reason if observed else None) or "was not asked for"
         return Record(Outcome.FAILED, None, reason, listed_on)
     days = observed.days.within(window)
+    if earlier is not None and earlier.days is not None:
+        days = days.filled(earlier.days)
     return Record(
         Outcome.OK if days.has(DayStatus.OK) else Outcome.NO_DATA, days, listed_on=listed_on
     )

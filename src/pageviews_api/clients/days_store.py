@@ -33,7 +33,12 @@ from pageviews_api.days import (
     settle,
     tell,
 )
-from pageviews_api.exceptions import UpstreamError, UpstreamTimeoutError, UpstreamUnreachableError
+from pageviews_api.exceptions import (
+    UpstreamError,
+    UpstreamInvalidError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
 from pageviews_api.schemas.aqs import TopRow
 from pageviews_api.schemas.query import Access, Agent, Month, Series
 
@@ -438,13 +443,17 @@ class DaysStore:
     async def observe(self, series: Series, days: DateRange) -> Observation:
         """Ask AQS for these very days anew, for the archive: after everybody else.
 
-        What is held of the series is told the same.
+        What is held of the series is told the same. A 404 does not take back numbers that there
+        were: it is an error.
         """
         checks = await self.checks(series, since=days.start, until=None, within=None)
         checked = checks.checked
         if checked.calendar is None or checked.corrections is None:
             raise checks.failure or UpstreamUnreachableError(UPSTREAM, "did not tell what it has")
         block = await self._ask(series, days, Priority.ARCHIVE)
+        held = await self._cache.get(_series_key(series), reads=_read_block)
+        if block.is_empty and held is not None and _read_block(held.value).tells(days):
+            raise UpstreamInvalidError(UPSTREAM, "has no views any more of days that it told")
         await self._cache.amend(
             _series_key(series), lambda value: _amended(value, block), reads=_read_block
         )

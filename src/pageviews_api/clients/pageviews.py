@@ -18,6 +18,7 @@ from pageviews_api.clients.days_store import (
     Observation,
 )
 from pageviews_api.clients.rescue import (
+    AHEAD,
     Rescue,
     Told,
     at_midnight,
@@ -28,6 +29,7 @@ from pageviews_api.clock import Clock
 from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange, NamedRange
 from pageviews_api.days import LoadCalendar, first_unsettled, tell
 from pageviews_api.exceptions import (
+    ArchiveUnavailableError,
     ArticleNeverViewedError,
     NotArchivedError,
     TopListNotFoundError,
@@ -148,8 +150,13 @@ class PageviewsClient:
             return await rescue.completed(told)
 
     async def _told_as_of(self, query: SeriesQuery, as_of: date) -> Told:
-        async with self._in_time():
-            told = await told_from_archive(self._archived, query, today=self._today(), as_of=as_of)
+        try:
+            async with asyncio.timeout(self._policy.deadline.total_seconds()):
+                told = await told_from_archive(
+                    self._archived, query, today=self._today(), as_of=as_of
+                )
+        except TimeoutError as e:
+            raise ArchiveUnavailableError("the archive gave no answer in time") from e
         if told is None:
             raise NotArchivedError(f"No archive tells what was known of these days on {as_of}.")
         return told
@@ -186,18 +193,23 @@ class PageviewsClient:
         UpstreamError
             It cannot be told now.
         """
-        async with self._in_time():
-            for period in [query.period] if query.period else self._newest_days():
-                try:
-                    top = await self._store.top(query.project, query.access, period)
-                except UpstreamError:
-                    held = await self._newest_held_top(query) or await self._archived_top(query)
-                    if held is None:
-                        raise
-                    return held
-                if top.rows:
-                    return self._top_answer(query, period, top, certain=True)
-            await self._make_sure_of(query.project)
+        deadline = self._policy.deadline.total_seconds()
+        try:
+            # A mute AQS must not use up the time in which the archive can help out.
+            async with self._in_time(max(deadline - AHEAD, deadline / 2)):
+                return await self._top_by_aqs(query)
+        except UpstreamError:
+            held = await self._newest_held_top(query) or await self._archived_top(query)
+            if held is None:
+                raise
+            return held
+
+    async def _top_by_aqs(self, query: TopQuery) -> TopArticles:
+        for period in [query.period] if query.period else self._newest_days():
+            top = await self._store.top(query.project, query.access, period)
+            if top.rows:
+                return self._top_answer(query, period, top, certain=True)
+        await self._make_sure_of(query.project)
         asked = query.period or f"the last {TOP_LOOK_BACK} days"
         raise TopListNotFoundError(
             f"Wikimedia has no top list of {query.project} ({query.access}) for {asked}."
@@ -319,10 +331,10 @@ class PageviewsClient:
         return asked.start if asked else yesterday
 
     @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
+    async def _in_time(self, seconds: float | None = None) -> AsyncIterator[None]:
         """Let a caller wait no longer than agreed, in however many steps; fetches go on."""
         try:
-            async with asyncio.timeout(self._policy.deadline.total_seconds()):
+            async with asyncio.timeout(seconds or self._policy.deadline.total_seconds()):
                 yield
         except TimeoutError as e:
             raise UpstreamTimeoutError(UPSTREAM, "gave no complete answer in time") from e
@@ -385,13 +397,14 @@ class PageviewsClient:
         """Tell the list of the day that was asked for, or the newest, as it was archived."""
         if query.access is not Access.ALL_ACCESS or isinstance(query.period, Month):
             return None
-        for day in [query.period] if query.period else self._newest_days():
-            archived = await top_from_archive(self._archived, query.project, day)
-            if archived is not None:
-                rows = tuple(TopRow(**row.model_dump()) for row in archived.articles)
-                known = KnownTop(rows, at_midnight(archived.observed_on), fresh=False)
-                return self._top_answer(query, day, known, certain=False)
-        return None
+        days = [query.period] if query.period else self._newest_days()
+        found = await top_from_archive(self._archived, query.project, days)
+        if found is None:
+            return None
+        day, archived = found
+        rows = tuple(TopRow(**row.model_dump()) for row in archived.articles)
+        known = KnownTop(rows, at_midnight(archived.observed_on), fresh=False)
+        return self._top_answer(query, day, known, certain=False)
 
     def _top_answer(
         self, query: TopQuery, period: date | Month, top: KnownTop, *, certain: bool

@@ -1,6 +1,8 @@
 """Answers from the archive: when AQS cannot tell, and of what was known on an earlier day."""
 
 import asyncio
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from types import TracebackType
@@ -18,7 +20,7 @@ from pageviews_api.schemas.query import SeriesQuery
 T = TypeVar("T")
 
 AHEAD = 2.0
-"""Seconds before a caller's deadline at which we begin to read the archive in case of need."""
+"""Seconds that the archive is given to help out: the last ones before a caller's deadline."""
 
 LEAST = 0.05
 """Seconds that the archive is given in any case: it may have been read already."""
@@ -76,12 +78,12 @@ class Rescue:
         return await self._in_time(self._begin())
 
     async def completed(self, told: Told) -> Told:
-        """Fill the days that could not be learned."""
+        """Fill the days that could not be learned; the answer that there is does not wait long."""
         missing = told.days.missing() if told.days else None
         if told.days is None or missing is None:
             return told
         known = await self._in_time(
-            asyncio.create_task(self._archived.days(self._query.series, missing))
+            asyncio.create_task(self._archived.days(self._query.series, missing)), at_most=AHEAD
         )
         if not known:
             return told
@@ -99,8 +101,8 @@ class Rescue:
             )
         return self._reading
 
-    async def _in_time(self, reading: "asyncio.Task[T]") -> T | None:
-        left = max(self._deadline - self._loop.time(), LEAST)
+    async def _in_time(self, reading: "asyncio.Task[T]", *, at_most: float = math.inf) -> T | None:
+        left = min(max(self._deadline - self._loop.time(), LEAST), at_most)
         try:
             async with asyncio.timeout(left):
                 return await reading
@@ -144,14 +146,21 @@ async def told_from_archive(
 
 
 async def top_from_archive(
-    archived: ArchivedDays, project: str, day: date
-) -> ArchivedTopList | None:
-    """Tell a day's top list as it was archived; None if it is not, or cannot be read."""
+    archived: ArchivedDays, project: str, days: Iterable[date]
+) -> tuple[date, ArchivedTopList] | None:
+    """Tell the first of these days' top lists that is archived, and which day's it is.
+
+    None if none is, or it cannot be read in time.
+    """
     try:
-        return await archived.top(project, day)
-    except ArchiveError as e:
-        logger.bind(reason=str(e)).warning("archive could not help out")
-        return None
+        async with asyncio.timeout(AHEAD):
+            for day in days:
+                found = await archived.top(project, day)
+                if found is not None:
+                    return day, found
+    except (ArchiveError, TimeoutError) as e:
+        logger.bind(reason=str(e) or "took too long").warning("archive could not help out")
+    return None
 
 
 def at_midnight(day: date) -> datetime:

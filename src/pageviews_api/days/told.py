@@ -124,6 +124,19 @@ class Days:
                 observed_on[day] = known.observed_on
         return Days(self.start, views, bytes(statuses), observed_on)
 
+    def filled(self, earlier: "Days") -> "Days":
+        """Tell the days whose number is not known here as an earlier answer had them.
+
+        Both tell the same days.
+        """
+        if self.range != earlier.range:
+            raise ValueError("other days")
+        views, statuses = self.views[:], bytearray(self.statuses)
+        for offset, count in enumerate(earlier.views):
+            if views[offset] == ABSENT and count != ABSENT:
+                views[offset], statuses[offset] = count, earlier.statuses[offset]
+        return Days(self.start, views, bytes(statuses), self.observed_on)
+
     def any_missing(self) -> bool:
         """Tell whether some day could not be learned."""
         return self.has(DayStatus.MISSING)

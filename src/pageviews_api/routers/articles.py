@@ -6,7 +6,7 @@ from pageviews_api.dependencies.pageviews import ArticleQueryDep, PageviewsDep
 from pageviews_api.dependencies.request import NoRepeats
 from pageviews_api.routers.title_path import TITLE
 from pageviews_api.schemas.pageviews import ArticleSeries
-from pageviews_api.schemas.problem import UPSTREAM_PROBLEMS, problem_responses
+from pageviews_api.schemas.problem import AS_OF_PROBLEMS, UPSTREAM_PROBLEMS, problem_responses
 
 router = APIRouter(prefix="/api/v1/articles", tags=["articles"], dependencies=[NoRepeats])
 
@@ -14,7 +14,9 @@ router = APIRouter(prefix="/api/v1/articles", tags=["articles"], dependencies=[N
 @router.get(
     f"/{{project}}/{TITLE}",
     summary="Views of one article",
-    responses=problem_responses("article-never-viewed", "unknown-project", *UPSTREAM_PROBLEMS),
+    responses=problem_responses(
+        "article-never-viewed", "unknown-project", *AS_OF_PROBLEMS, *UPSTREAM_PROBLEMS
+    ),
 )
 async def get_article(query: ArticleQueryDep, pageviews: PageviewsDep) -> ArticleSeries:
     """How often an article was looked at, by day, week or month, with a summary.

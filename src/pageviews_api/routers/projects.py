@@ -6,7 +6,7 @@ from pageviews_api.dependencies.pageviews import PageviewsDep, ProjectQueryDep
 from pageviews_api.dependencies.request import NoParametersDep, NoRepeats
 from pageviews_api.schemas.data_state import KnownProjects
 from pageviews_api.schemas.pageviews import ProjectSeries
-from pageviews_api.schemas.problem import UPSTREAM_PROBLEMS, problem_responses
+from pageviews_api.schemas.problem import AS_OF_PROBLEMS, UPSTREAM_PROBLEMS, problem_responses
 
 router = APIRouter(prefix="/api/v1/projects", tags=["projects"], dependencies=[NoRepeats])
 
@@ -29,7 +29,7 @@ async def get_projects(_: NoParametersDep, pageviews: PageviewsDep) -> KnownProj
 @router.get(
     "/{project}",
     summary="Views of a project",
-    responses=problem_responses("unknown-project", *UPSTREAM_PROBLEMS),
+    responses=problem_responses("unknown-project", *AS_OF_PROBLEMS, *UPSTREAM_PROBLEMS),
 )
 async def get_project(query: ProjectQueryDep, pageviews: PageviewsDep) -> ProjectSeries:
     """How often all pages of a project together were looked at; `all-projects` is their sum."""

@@ -333,3 +333,6 @@ ARCHIVE_PROBLEMS = (
     "archive-unavailable",
 )
 """What can befall every question that the archive must answer."""
+
+AS_OF_PROBLEMS = ("not-archived", "archive-corrupt", "archive-unavailable")
+"""What can befall a question about an earlier day, which only the archive can answer."""
