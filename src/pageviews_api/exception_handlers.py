@@ -183,6 +183,8 @@ def _field(error: Mapping[str, object]) -> ProblemField:
     assert isinstance(loc, tuple)
     if error["type"] == "extra_forbidden":
         return ProblemField(loc=_shown(loc), msg="is no parameter of this URL")
+    if error["type"] == "missing":
+        return ProblemField(loc=_shown(loc), msg="is required")
     msg = str(error["msg"]).removeprefix("Value error, ")
     return ProblemField(loc=_shown(loc), msg=msg)
 

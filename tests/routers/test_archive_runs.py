@@ -177,7 +177,7 @@ async def test_get__failed(service: Service) -> None:
     await service.client.post(path(), headers=AUTHORISED)
     run = await ended(service.client)
     assert (run["state"], run["outcome"]) == ("failed", "failed")
-    assert run["reason"] == "no day is known"
+    assert run["reason"] == "no day is known: rejected our request with status 400"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Running it twice changes nothing. Every step is a log line with the run's id.
 import asyncio
 import uuid
 import zlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -90,13 +91,20 @@ class ArchivePlan:
 
 @dataclass(slots=True)
 class ArchiveState:
-    """What is to be said of the job from outside."""
+    """What is to be said of the job from outside.
+
+    ``last_…`` tell of the daily job. The others tell of the run that goes on, or went on last, be
+    it the daily one or one that somebody asked for.
+    """
 
     last_run: datetime | None = None
     last_success: datetime | None = None
     last_error: str | None = None
     last_results: tuple[DayResult, ...] = ()
     run_id: str | None = None
+    begun_at: datetime | None = None
+    lists_to_ask: int = 0
+    lists_asked: int = 0
     series_to_ask: int = 0
     series_asked: int = 0
 
@@ -189,8 +197,11 @@ class DailyArchiver:
         """
         run_id = run_id or uuid.uuid4().hex
         async with self._one_at_a_time:
-            self.state.run_id, self.state.last_run = run_id, self._clock.now()
+            self.state.run_id, self.state.begun_at = run_id, self._clock.now()
             self.state.series_to_ask = self.state.series_asked = 0
+            self.state.lists_to_ask = self.state.lists_asked = 0
+            if only is None:
+                self.state.last_run = self.state.begun_at
             with logger.contextualize(run_id=run_id):
                 days = None if only is None else f"{only.start}/{only.end}"
                 logger.bind(store=self._shelf.location, only=days).info("archive run started")
@@ -302,20 +313,22 @@ class DailyArchiver:
 
     async def _keep(self, archive: Archive, run_id: str) -> DayResult:
         if archive.known_days() == 0:
-            logger.bind(day=archive.day).error("no day is known, nothing is written")
-            return DayResult(archive.day, DayOutcome.FAILED, reason="no day is known")
+            reason = f"no day is known: {_why_unknown(archive)}"
+            logger.bind(day=archive.day, reason=reason).warning("nothing is written")
+            return DayResult(archive.day, DayOutcome.FAILED, reason=reason)
         return await self._shelf.keep(archive, run_id=run_id)
 
     def _refuse_future(self, day: date) -> DayResult:
         logger.bind(day=day).error("the day has not come, nothing is written")
         return DayResult(day, DayOutcome.FAILED, reason=NOT_YET)
 
-    async def _wanted(self, due: Iterable[date], standing: Standing) -> dict[date, _Wanted]:
+    async def _wanted(self, due: Collection[date], standing: Standing) -> dict[date, _Wanted]:
         """Tell for each day which series it wants, and get its top lists."""
         named, project = self._plan.named, self._plan.project
         wanted: dict[date, _Wanted] = {}
         listed: dict[str, date] = {}
         seen: date | None = None
+        self.state.lists_to_ask = len(due) * len(self._plan.projects)
         for day in sorted(due):
             top = await self._lists(day, standing)
             if not self._plan.selection.top:
@@ -362,6 +375,7 @@ class DailyArchiver:
             if known is None or known.outcome is not Outcome.OK:
                 known = await self._consult(project, day - ONE_DAY)
             lists.append(known)
+            self.state.lists_asked += 1
         return tuple(lists)
 
     async def _consult(self, project: str, day: date) -> ArchivedTop:
@@ -370,9 +384,9 @@ class DailyArchiver:
         except UpstreamError as e:
             articles, reason = (), e.reason
         outcome = Outcome.FAILED if reason else Outcome.OK if articles else Outcome.NO_DATA
-        logger.bind(project=project, day=day, outcome=outcome, titles=len(articles)).info(
-            "top list consulted"
-        )
+        logger.bind(
+            project=project, day=day, outcome=outcome, reason=reason, titles=len(articles)
+        ).info("top list consulted")
         return ArchivedTop(
             project=project,
             access=Access.ALL_ACCESS,
@@ -519,6 +533,12 @@ def _needed(
 def _recent(today: date) -> DateRange:
     """Tell the days of which an archive may be due."""
     return DateRange(today - timedelta(days=CATCH_UP_DAYS), today)
+
+
+def _why_unknown(archive: Archive) -> str:
+    """Tell why an archive tells no day: the reason that most of its series have."""
+    reasons = Counter(record.reason for record in archive.series.values() if record.reason)
+    return reasons.most_common(1)[0][0] if reasons else "Wikimedia has none of its window (yet)"
 
 
 def _fault(result: DayResult) -> str | None:

@@ -103,7 +103,8 @@ async def _keep_showing(bar: _Bar, state: "ArchiveState") -> None:
 
 
 def _show(bar: _Bar, state: "ArchiveState") -> None:
-    bar.length = state.series_to_ask
-    if state.series_asked > bar.pos:
-        bar.update(state.series_asked - bar.pos)
+    bar.length = state.lists_to_ask + state.series_to_ask
+    asked = state.lists_asked + state.series_asked
+    if asked > bar.pos:
+        bar.update(asked - bar.pos)
     bar.render_progress()  # only if it looks different

@@ -19,6 +19,9 @@ from pageviews_api.logs import set_up_logs
 from pageviews_api.schemas.names import Article, ArticleProject
 from pageviews_api.schemas.query import Series, SeriesQuery
 
+NOBODY = "http://127.0.0.1:9"
+"""Where AQS is for what does not ask it."""
+
 USAGE = 2
 """The exit code of a call or a setting that has no meaning."""
 
@@ -29,10 +32,13 @@ def fail(message: str, *, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
-def settings_or_exit() -> Settings:
-    """Read the settings and set up the logs; end with the name of a setting that has no meaning."""
+def settings_or_exit(*, asks_wikimedia: bool = True) -> Settings:
+    """Read the settings and set up the logs; end with the name of a setting that has no meaning.
+
+    Who does not ask Wikimedia needs no contact for it.
+    """
     try:
-        settings = load_settings()
+        settings = load_settings(**({} if asks_wikimedia else {"aqs_base_url": NOBODY}))
     except ConfigurationError as e:
         fail(str(e), code=USAGE)
     set_up_logs(settings.log_level, settings.log_format)

@@ -111,7 +111,6 @@ async def _top_history(
     days = parameters.days
     if isinstance(days, DateRange):
         check_asked_days(days, today=resources.clock.now().date())
-    assert parameters.article is not None
     return TopHistoryQuery(project, parameters.article, days)
 
 

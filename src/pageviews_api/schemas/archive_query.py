@@ -8,7 +8,6 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from pageviews_api.daterange import DateRange, NamedRange
-from pageviews_api.exceptions import FieldError, InvalidParameterError
 from pageviews_api.schemas.names import Article
 from pageviews_api.schemas.query import (
     AskedAccess,
@@ -107,14 +106,8 @@ def _read_place(value: object) -> object:
 class DifferencesParameters(QueryParameters):
     """The query part of a URL that asks what changed between two archives."""
 
-    start: Annotated[
-        Day | None,
-        Field(description="The day of one archive. Required.", examples=["2017-01-01"]),
-    ] = None
-    end: Annotated[
-        Day | None,
-        Field(description="The day of the other. Required.", examples=["2017-01-02"]),
-    ] = None
+    start: Annotated[Day, Field(description="The day of one archive.", examples=["2017-01-01"])]
+    end: Annotated[Day, Field(description="The day of the other.", examples=["2017-01-02"])]
     limit: Annotated[
         int,
         BeforeValidator(_read_number),
@@ -128,12 +121,6 @@ class DifferencesParameters(QueryParameters):
 
     @model_validator(mode="after")
     def _two_archives(self) -> Self:
-        asked = {"start": self.start, "end": self.end}
-        absent = [name for name, day in asked.items() if day is None]
-        if absent:
-            raise InvalidParameterError(
-                *(FieldError(("query", name), "is required") for name in absent)
-            )
         if self.start == self.end:
             refuse("end", "is the same day as start: an archive does not differ from itself")
         return self
@@ -141,8 +128,6 @@ class DifferencesParameters(QueryParameters):
     @property
     def archives(self) -> tuple[date, date]:
         """The days of the two archives, as they were asked for."""
-        assert self.start is not None
-        assert self.end is not None
         return self.start, self.end
 
     @property
@@ -156,15 +141,8 @@ class TopHistoryParameters(DaysParameters):
     """The query part of a URL that asks for an article's ranks."""
 
     article: Annotated[
-        Article | None,
-        Field(description="The title, with spaces or underscores. Required.", examples=["Paris"]),
-    ] = None
-
-    @model_validator(mode="after")
-    def _an_article(self) -> Self:
-        if self.article is None:
-            refuse("article", "is required")
-        return self
+        Article, Field(description="The title, with spaces or underscores.", examples=["Paris"])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
