@@ -1,14 +1,16 @@
 """The list of what to archive, in a bucket: read anew before each run; never a reason to stop."""
 
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from loguru import logger
 
+from pageviews_api.archive import articles_file as module
 from pageviews_api.archive.articles_file import ArticlesFile
 from pageviews_api.exceptions import ArchiveDeniedError, ArchiveError, ArchiveUnavailableError
-from pageviews_api.schemas.selection import Selection
+from pageviews_api.schemas.selection import Selection, parse_selection
 
 if TYPE_CHECKING:
     from loguru import Message
@@ -106,18 +108,49 @@ async def test_selection__names_nothing(text: bytes) -> None:
 
 
 async def test_selection__bad_entries(lines: list[dict[str, Any]]) -> None:
-    """A bad entry, or bytes that are no text, are left out and named by number; no more (F26)."""
+    """A bad entry, or bytes that are no text, are left out and named by number; no more (F26).
+
+    The numbers are the file's own, whatever the settings name beside it.
+    """
     remote = Remote(
         b"en.wikipedia/Cat\nCANARY\nevil.com/CANARY\nen.wikipedia/\xff\xfe\nen.wikipedia/Dog"
     )
-    file = ArticlesFile(LOCATION, remote.read, also="")
+    file = ArticlesFile(LOCATION, remote.read, also="en.wikipedia/A|en.wikipedia/B")
 
     selection = await file.selection()
 
-    assert [pair for pair in selection.articles if "\N{REPLACEMENT CHARACTER}" not in pair[1]] == [
-        ("en.wikipedia", "Cat"),
-        ("en.wikipedia", "Dog"),
-    ]
+    assert [title for _, title in selection.articles] == ["A", "B", "Cat", "Dog"]
     assert {line["level"] for line in lines} == {"ERROR"}
-    assert len(lines) >= 2
+    assert [line["reason"].split(" is neither")[0] for line in lines] == [
+        "cannot be read: entry 2",
+        "cannot be read: entry 3",
+        "cannot be read: entry 4",
+    ]
     assert "CANARY" not in str(lines)
+
+
+async def test_selection__byte_order_mark(lines: list[dict[str, Any]]) -> None:
+    """A list that an editor began with a byte order mark loses no entry by it."""
+    remote = Remote(b"\xef\xbb\xbfen.wikipedia/Cat\nen.wikipedia/Dog")
+
+    selection = await ArticlesFile(LOCATION, remote.read, also="").selection()
+
+    assert [title for _, title in selection.articles] == ["Cat", "Dog"]
+    assert lines == []
+
+
+async def test_selection__off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long list is parsed in a thread: those who ask meanwhile do not wait for it."""
+    threads: set[str] = set()
+
+    def parse(text: str, *, refused: list[str] | None = None) -> Selection:
+        threads.add(threading.current_thread().name)
+        return parse_selection(text, refused=refused)
+
+    monkeypatch.setattr(module, "parse_selection", parse)
+    remote = Remote(b"en.wikipedia/Cat")
+
+    assert await ArticlesFile(LOCATION, remote.read, also="").selection()
+
+    assert threads
+    assert threading.current_thread().name not in threads

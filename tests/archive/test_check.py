@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from pageviews_api.exceptions import ArchiveCorruptError
 from tests.support.archive_samples import ARCHIVED, archive_text
 
 DAY = date(2015, 10, 20)
+TODAY = date(2026, 11, 22)
 
 Document = dict[str, Any]
 
@@ -63,8 +64,10 @@ def test_faults__none(day: date) -> None:
     body = archive_text(day).encode()
     lacks = json.loads(body)["complete"] and b'"missing"' in body
     expected = ["it says that it is complete, and is not"] if lacks else []
-    assert faults(day, body, Facts.of(decode(day, body)).as_notes()) == expected
-    assert faults(day, json.dumps(json.loads(body), indent=2).encode(), {}) == expected
+    notes = Facts.of(decode(day, body)).as_notes()
+    assert faults(day, body, notes, today=day) == expected
+    anew = json.dumps(json.loads(body), indent=2).encode()
+    assert faults(day, anew, {}, today=TODAY) == expected
 
 
 @pytest.mark.parametrize(
@@ -88,17 +91,22 @@ def test_faults__none(day: date) -> None:
 )
 def test_faults__of_each_kind(change: Callable[[Document], object], fault: str) -> None:
     """What the archive must not be is found, and named."""
-    assert fault in faults(DAY, changed(change), {})
+    assert fault in faults(DAY, changed(change), {}, today=TODAY)
 
 
 def test_faults__of_what_is_told_beside_it() -> None:
     """Notes that tell something else than the archive are a fault; absent ones are none."""
+    fault = "what is told beside it is not what it holds"
     notes = Facts.of(decode(DAY, sample())).as_notes()
-    assert "what is told beside it is not what it holds" not in faults(DAY, sample(), notes)
-    assert "what is told beside it is not what it holds" in faults(
-        DAY, sample(), notes | {"complete": "no"}
-    )
-    assert "what is told beside it is not what it holds" not in faults(DAY, sample(), {})
+    assert fault not in faults(DAY, sample(), notes, today=TODAY)
+    assert fault in faults(DAY, sample(), notes | {"complete": "no"}, today=TODAY)
+    assert fault not in faults(DAY, sample(), {}, today=TODAY)
+
+
+def test_faults__day_has_not_come() -> None:
+    """There can be no archive of tomorrow, however well it is written."""
+    assert "its day has not come" in faults(DAY, sample(), {}, today=DAY - timedelta(days=1))
+    assert "its day has not come" not in faults(DAY, sample(), {}, today=DAY)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +127,4 @@ def test_faults__of_what_is_told_beside_it() -> None:
 def test_faults__no_archive(body: bytes) -> None:
     """What is no archive, or one of another day, is corrupt."""
     with pytest.raises(ArchiveCorruptError):
-        faults(DAY, body, {})
+        faults(DAY, body, {}, today=TODAY)

@@ -11,7 +11,12 @@ import pytest
 from pageviews_api.archive import index as index_module
 from pageviews_api.archive.encoding import encode
 from pageviews_api.archive.facts import Facts
-from pageviews_api.archive.index import LISTING_KEPT, ArchiveIndex
+from pageviews_api.archive.index import (
+    ASKED_AGAIN_AFTER,
+    LISTING_KEPT,
+    OUTAGE_BRIDGED,
+    ArchiveIndex,
+)
 from pageviews_api.clients.archive_store import ListedArchive, StoredArchive, sha256
 from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.exceptions import ArchiveCorruptError, ArchiveError, ArchiveUnavailableError
@@ -128,23 +133,89 @@ async def test_forget__while_it_is_listed(index: ArchiveIndex, store: CountingSt
     assert await index.days() == [DAY]
 
 
-async def test_listed__fails_for_a_minute(
+async def test_listed__never_yet(
     index: ArchiveIndex, store: CountingStore, clock: FakeClock
 ) -> None:
-    """A store that fails is asked once a minute, and everybody is told why."""
+    """A store that fails is asked every 5 seconds, and everybody is told why."""
     store.failure = ArchiveUnavailableError("down")
-    for _ in range(5):
-        with pytest.raises(ArchiveUnavailableError, match="down"):
-            await index.listed()
-        assert await index.days() is None
-    with pytest.raises(ArchiveUnavailableError):
-        await index.entry(DAY)
-    assert store.lists == 1
+    for asked in (1, 2):
+        for _ in range(5):
+            with pytest.raises(ArchiveUnavailableError, match="down"):
+                await index.listed()
+            assert await index.days() is None
+        with pytest.raises(ArchiveUnavailableError):
+            await index.entry(DAY)
+        assert store.lists == asked
+        clock.advance(ASKED_AGAIN_AFTER)
 
     store.failure = None
-    clock.advance(LISTING_KEPT)
 
     assert await index.days() == []
+
+
+async def test_listed__bridges_an_outage(
+    index: ArchiveIndex, store: CountingStore, clock: FakeClock
+) -> None:
+    """While the store fails the archives are told as they were, for 15 minutes; then why not."""
+    await put(store, SMALL)
+    assert await index.days() == [DAY]
+    clock.advance(LISTING_KEPT)
+    store.failure = ArchiveUnavailableError("down")
+
+    assert list(await index.listed()) == [DAY]
+    assert await index.entry(DAY) is not None
+    assert await index.days() is None  # who asks how the archive does is told
+    assert store.lists == 2
+    clock.advance(OUTAGE_BRIDGED - LISTING_KEPT - 1)
+    assert list(await index.listed()) == [DAY]
+    assert store.lists == 3
+    clock.advance(1)
+    with pytest.raises(ArchiveUnavailableError, match="down"):
+        await index.listed()
+
+
+async def test_listed__after_one_failure(
+    index: ArchiveIndex, store: CountingStore, clock: FakeClock
+) -> None:
+    """A single failure is over after 5 seconds: the list is told anew, and for a minute again."""
+    await put(store, SMALL)
+    assert await index.days() == [DAY]
+    clock.advance(LISTING_KEPT)
+    store.failure = ArchiveUnavailableError("one hiccup")
+    assert list(await index.listed()) == [DAY]
+    store.failure = None
+    await put(store, archive_of(BEFORE, {"A": [1]}))
+
+    clock.advance(ASKED_AGAIN_AFTER)
+
+    assert await index.days() == [BEFORE, DAY]
+    clock.advance(LISTING_KEPT - 1)
+    assert await index.days() == [BEFORE, DAY]
+    assert store.lists == 3
+
+
+async def test_listed__nobody_waits_in_an_outage(
+    index: ArchiveIndex, store: CountingStore, clock: FakeClock
+) -> None:
+    """While one caller waits for a store that fails, the others are told what is known."""
+    await put(store, SMALL)
+    assert await index.days() == [DAY]
+    clock.advance(LISTING_KEPT)
+    store.failure = ArchiveUnavailableError("down")
+    assert list(await index.listed()) == [DAY]
+    clock.advance(ASKED_AGAIN_AFTER)
+    store.failure, store.hold = None, asyncio.Event()
+    waiting = asyncio.create_task(index.listed())
+    await settle()
+
+    for _ in range(20):
+        async with asyncio.timeout(1):
+            assert list(await index.listed()) == [DAY]
+
+    assert not waiting.done()
+    store.hold.set()
+    assert list(await waiting) == [DAY]
+    assert store.lists == 3
 
 
 async def test_listed__store_hangs(

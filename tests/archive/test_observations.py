@@ -16,7 +16,14 @@ from pageviews_api.archive.document import Archive
 from pageviews_api.archive.encoding import encode
 from pageviews_api.archive.facts import Facts
 from pageviews_api.archive.index import ArchiveIndex
-from pageviews_api.archive.observations import LOOKED_AT, MAX_IN_VAIN, MAX_READS, Observations
+from pageviews_api.archive.observations import (
+    LOOKED_AT,
+    MAX_FAILURES,
+    MAX_IN_VAIN,
+    MAX_READS,
+    TRIES,
+    Observations,
+)
 from pageviews_api.archive.reader import ArchiveReader, ReadArchive
 from pageviews_api.clients.archive_store import ListedArchive, StoredArchive, sha256
 from pageviews_api.clients.archive_store_folder import FolderArchiveStore
@@ -124,6 +131,16 @@ def made(back: int, views: Views, *, late: int = 0, title: str = "A") -> Archive
     return archive_of(ago(back), {title: views}, observed_on=ago(back - late))
 
 
+def month(back: int, *, number: int = 1, title: str = "A", late: int = 0) -> Archive:
+    """Make the archive of so many days ago as it really is, of 30 days, each with one number."""
+    return made(back, [number] * 30, title=title, late=late)
+
+
+def months(first: int, last: int, title: str = "A") -> list[Archive]:
+    """Make the archives of the days from so many to so many days ago, each with its own number."""
+    return [month(back, number=back, title=title) for back in range(last, first + 1)]
+
+
 @pytest.fixture
 async def daily() -> AsyncIterator[Bench]:
     """Give the archives of 100 days of 5 days each; each tells its own number."""
@@ -210,6 +227,87 @@ async def test_days__series_came_later() -> None:
     )
 
     assert sorted(await bench.days(span(9, 1))) == list(span(4, 1))
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [(130, 101), (189, 101), (189, 140), (189, 1), (101, 101), (104, 98), (400, 1)],
+)
+async def test_days__series_left(first: int, last: int) -> None:
+    """All days of a series that left the archive are told, in few reads."""
+    bench = bench_of(*months(160, 100), *months(99, 0, title="B"))
+    asked = span(first, last)
+
+    told = await bench.days(asked)
+
+    assert sorted(told) == [day for day in span(190, 101) if day in asked]
+    assert all(views == (TODAY - on).days for views, on in told.values())
+    assert len(bench.store.reads) <= 18
+
+
+async def test_days__series_left__newest_evidence() -> None:
+    """The last days of a series that left are told as the last archive with it has them."""
+    bench = bench_of(*months(160, 100), *months(99, 0, title="B"))
+
+    told = await bench.days(span(189, 1))
+
+    assert {told[day] for day in span(104, 101)} == {(100, ago(100))}
+    for day, (_, observed_on) in told.items():
+        assert observed_on >= min(day + timedelta(days=4), ago(100))
+
+
+@pytest.mark.parametrize("reach", [(400, 1), (400, 150), (229, 150), (190, 190)])
+async def test_days__series_came(reach: tuple[int, int]) -> None:
+    """A series that came between two archives is told from the first archive's window on."""
+    bench = bench_of(*months(200, 0), *months(300, 201, title="B"))
+    asked = span(*reach)
+
+    told = await bench.days(asked)
+
+    assert sorted(told) == [day for day in span(230, 1) if day in asked]
+    assert len(bench.store.reads) <= 20
+
+
+async def test_days__series_came_and_left() -> None:
+    """A series that was archived for one stay, and a later one, is told of both."""
+    bench = bench_of(
+        *months(99, 0, title="B"),
+        *months(130, 100),
+        *months(230, 131, title="B"),
+        *months(261, 231),
+        *months(400, 262, title="B"),
+    )
+
+    told = await bench.days(span(365, 1))
+
+    assert sorted(told) == [*span(291, 232), *span(160, 101)]
+
+
+async def test_days__series_left__as_of() -> None:
+    """As of a day, too; archives that were made up for later do not get into the way."""
+    bench = bench_of(
+        *months(160, 130),
+        *(month(back, late=back) for back in range(100, 130)),
+        *months(99, 0, title="B"),
+    )
+
+    assert sorted(await bench.days(span(200, 60), as_of=ago(60))) == list(span(190, 131))
+    assert all(back not in bench.store.reads for back in span(129, 100))
+
+
+async def test_days__unknown_to_all() -> None:
+    """A day that no archive knows does not use up the reads for the others."""
+    bench = bench_of(
+        *(
+            made(back, [MISSING if back + 30 - n == 100 else 7 for n in range(30)])
+            for back in range(200)
+        )
+    )
+
+    told = await bench.days(span(200, 1))
+
+    assert sorted(told) == [day for day in span(200, 1) if day != ago(100)]
+    assert len(bench.store.reads) <= 9 + TRIES
 
 
 async def test_days__series_failed() -> None:
@@ -322,6 +420,67 @@ async def test_days__replaced_while_it_is_asked() -> None:
     assert await bench.days(span(8, 6)) == {ago(8 - n): (7 + n, ago(3)) for n in range(3)}
 
 
+@pytest.mark.parametrize("failure", [ArchiveUnavailableError("503"), ArchiveCorruptError("no")])
+async def test_as_of__cannot_be_read(failure: ArchiveError) -> None:
+    """Where the archive that tells what was known cannot be read, no older one is told instead."""
+    bench = bench_of(made(3, [1, 2, 3]), made(4, [9, 9, 9]))
+    bench.store.unread[ago(3)] = failure
+
+    with pytest.raises(type(failure)):
+        await bench.days(span(6, 5), as_of=ago(2))
+    with pytest.raises(type(failure)):
+        await bench.observations.newest(A, as_of=ago(2))
+
+    assert await bench.days(span(6, 5), as_of=ago(4)) == {ago(6): (9, ago(4)), ago(5): (9, ago(4))}
+    assert await bench.days(span(6, 5)) == {ago(6): (9, ago(4)), ago(5): (9, ago(4))}
+
+
+@pytest.mark.parametrize("failure", [ArchiveUnavailableError("503"), ArchiveCorruptError("no")])
+async def test_as_of__cannot_be_told_of(failure: ArchiveError) -> None:
+    """The same holds where it cannot even be told when it was observed."""
+    bench = bench_of(made(3, [1, 2, 3]), made(4, [9, 9, 9]))
+    bench.store.failures[ago(3)] = failure
+
+    with pytest.raises(type(failure)):
+        await bench.days(span(6, 5), as_of=ago(2))
+    with pytest.raises(type(failure)):
+        await bench.observations.newest(A, as_of=ago(2))
+
+    assert await bench.observations.newest(A) == ago(5)
+
+
+async def test_as_of__one_that_does_not_matter() -> None:
+    """A corrupt archive that is older than the one that tells is in nobody's way."""
+    bench = bench_of(made(3, [1, 2, 3]), made(4, [9, 9, 9]))
+    bench.store.failures[ago(4)] = ArchiveCorruptError("no")
+
+    assert await bench.days(span(6, 5), as_of=ago(2)) == {ago(6): (1, ago(3)), ago(5): (2, ago(3))}
+    assert await bench.observations.newest(A, as_of=ago(2)) == ago(4)
+
+
+async def test_as_of__corrupt_older_archive() -> None:
+    """Where an older archive would tell a day, and is corrupt, that is an error, too."""
+    bench = bench_of(*months(90, 0))
+    bench.store.failures[ago(46)] = ArchiveCorruptError("no")
+
+    with pytest.raises(ArchiveCorruptError):
+        await bench.days(span(50, 50), as_of=ago(1))
+    assert await bench.days(span(50, 50)) == {ago(50): (45, ago(45))}
+
+
+async def test_as_of__gone_since_it_was_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive that was taken away tells nothing, and there is no error in that."""
+    bench = bench_of(made(3, [1, 2, 3]), made(4, [9, 9, 9]))
+    notes = bench.store.notes
+
+    async def notes_unless_gone(day: date) -> Mapping[str, str] | None:
+        return None if day == ago(3) else await notes(day)
+
+    monkeypatch.setattr(bench.store, "notes", notes_unless_gone)
+
+    assert await bench.days(span(6, 5), as_of=ago(2)) == {ago(6): (9, ago(4)), ago(5): (9, ago(4))}
+
+
 # The newest day
 
 
@@ -345,6 +504,42 @@ async def test_newest__not_in_the_newest_archive() -> None:
     bench = bench_of(made(0, [1], title="B"), made(1, [1], title="B"), made(2, [1, 2]))
 
     assert await bench.observations.newest(A) == ago(3)
+
+
+async def test_newest__backfilled_later() -> None:
+    """An older day's archive that was made last does not end what is known weeks too early."""
+    bench = bench_of(made(1, [1] * 5), made(20, [2] * 5, late=20))
+
+    assert await bench.observations.newest(A) == ago(2)
+    assert await bench.observations.newest(A, as_of=TODAY) == ago(2)
+
+
+async def test_newest__is_told_by_an_older_archive() -> None:
+    """A day that only an older archive knows is the newest, if no later day is known."""
+    bench = bench_of(made(0, [1, NOT_LOADED, NOT_LOADED]), made(1, [5, 6, NOT_LOADED]))
+
+    assert await bench.observations.newest(A) == ago(3)
+    bench = bench_of(made(0, [1, NOT_LOADED, NOT_LOADED]), made(1, [5, 6, 7]))
+    assert await bench.observations.newest(A) == ago(2)
+
+
+async def test_newest__hidden_by_late_archives() -> None:
+    """Archives of a long outage that were made later hide nothing of what was known before."""
+    late = [made(back, [1] * 5, late=back) for back in range(30, 130)]
+    bench = bench_of(made(131, [7] * 5), *late)
+
+    assert await bench.observations.newest(A, as_of=ago(30)) == ago(132)
+    assert await bench.days(span(136, 132), as_of=ago(30)) == {
+        day: (7, ago(131)) for day in span(136, 132)
+    }
+
+
+async def test_newest__left_weeks_ago() -> None:
+    """A series that left the archive within two months is found, in few reads."""
+    bench = bench_of(*months(100, 45), *months(44, 0, title="B"))
+
+    assert await bench.observations.newest(A) == ago(46)
+    assert len(bench.store.reads) <= 9
 
 
 # Top lists
@@ -389,14 +584,45 @@ async def test_days__bounded_reads() -> None:
     assert sorted(told) == list(span(MAX_READS, 1))
 
 
-async def test_days__series_that_is_not_archived() -> None:
-    """Who asks for what was never archived has few archives read."""
-    bench = bench_of(*(made(back, [1], title="B") for back in range(100)))
+@pytest.mark.parametrize(
+    ("first", "last", "reads"), [(30, 1, 2), (60, 31, 4), (75, 40, 4), (365, 1, 14), (700, 1, 14)]
+)
+async def test_days__series_that_is_not_archived(first: int, last: int, reads: int) -> None:
+    """Who asks for what was never archived has few archives read: each may be large."""
+    bench = bench_of(*months(699, 0, title="B"))
 
-    assert await bench.days(span(100, 1)) == {}
+    assert await bench.days(span(first, last)) == {}
+
+    assert len(bench.store.reads) <= reads <= MAX_IN_VAIN
+
+
+async def test_newest__series_that_is_not_archived() -> None:
+    """So has who asks for its newest day."""
+    bench = bench_of(*months(199, 0, title="B"))
+
     assert await bench.observations.newest(A) is None
 
-    assert len(set(bench.store.reads)) == MAX_IN_VAIN
+    assert len(bench.store.reads) <= 3
+
+
+async def test_days__no_archive_can_be_read() -> None:
+    """Where archive after archive cannot be read, no more are after a few."""
+    bench = bench_of(*months(199, 0))
+    bench.store.unread = dict.fromkeys(span(199, 0), ArchiveUnavailableError("down"))
+
+    assert await bench.days(span(199, 1)) == {}
+
+    assert len(bench.store.reads) == MAX_FAILURES
+
+
+async def test_newest__bounded_heads_of_late_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of archives that were all made later so many are asked for theirs at the most."""
+    monkeypatch.setattr(observations_module, "MAX_HEADS", 100)
+    bench = bench_of(*(made(back, [1], late=back) for back in range(1, 300)))
+
+    assert await bench.observations.newest(A, as_of=ago(1)) is None
+
+    assert bench.store.heads == 100
 
 
 async def test_newest__bounded_heads(daily: Bench) -> None:
@@ -442,33 +668,45 @@ class Case:
         return made(self.back, self.numbers, late=self.late)
 
 
-cases = st.lists(
-    st.builds(Case, st.integers(0, 14), st.integers(0, 5), st.none() | Numbers),
-    max_size=8,
-    unique_by=lambda case: case.back,
-)
+def lists_of(numbers: st.SearchStrategy[Views | None]) -> st.SearchStrategy[list[Case]]:
+    """Draw archives of some of the last 20 days."""
+    return st.lists(
+        st.builds(Case, st.integers(0, 19), st.integers(0, 5), numbers),
+        max_size=10,
+        unique_by=lambda case: case.back,
+    )
 
 
-@settings(max_examples=300, deadline=None)
-@given(cases, st.none() | st.integers(-6, 20), st.integers(1, 25), st.integers(0, 24))
-@example([Case(0, 0, [1, 2, 3, 4]), Case(1, 5, [5, 6, 7, 8])], 0, 20, 19)
-def test_days__against_what_the_archives_say(
-    some: list[Case], as_of_back: int | None, first: int, length: int
-) -> None:
-    """What is told is in an archive of its date, by then; and what is archived is told."""
-    archives = [case.archive() for case in some]
-    as_of = None if as_of_back is None else ago(as_of_back)
-    asked = DateRange(ago(first), ago(first) + timedelta(days=length))
-    fit = [one for one in archives if as_of is None or one.observed_on <= as_of]
-    evidence: dict[date, set[tuple[int | None, date]]] = {}
-    for archive in fit:
+@st.composite
+def stays(draw: st.DrawFn) -> list[Case]:
+    """Draw archives that have ``A`` from a day on, until another: for a window's days or longer."""
+    left = draw(st.integers(-5, 19))
+    came = left + draw(st.integers(4, 25))
+    return [
+        one if left <= one.back <= came else Case(one.back, one.late, None)
+        for one in draw(lists_of(Numbers))
+    ]
+
+
+Evidence = dict[date, set[tuple[int | None, date]]]
+
+
+def evidence_of(archives: list[Archive]) -> Evidence:
+    """Tell what archives say of each day."""
+    evidence: Evidence = {}
+    for archive in archives:
         days = archive.series[A].days if A in archive.series else None
         for day in days.range if days else ():
             assert days is not None
-            if day in asked and (
-                days.view_of(day) is not None or days.status_of(day) is DayStatus.HOLE
-            ):
+            if days.view_of(day) is not None or days.status_of(day) is DayStatus.HOLE:
                 evidence.setdefault(day, set()).add((days.view_of(day), archive.observed_on))
+    return evidence
+
+
+def answers(
+    archives: list[Archive], asked: DateRange, as_of: date | None
+) -> tuple[Told, date | None]:
+    """Ask for days, and for the newest one."""
 
     async def ask() -> tuple[Told, date | None]:
         bench = bench_of(*archives)
@@ -478,16 +716,58 @@ def test_days__against_what_the_archives_say(
         return told, newest
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(observations_module, "MAX_IN_VAIN", 100)
-        told, newest = asyncio.run(ask())
+        patch.setattr(observations_module, "TRIES", 100)
+        return asyncio.run(ask())
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    lists_of(st.none() | Numbers) | stays(),
+    st.none() | st.integers(-6, 25),
+    st.integers(1, 30),
+    st.integers(0, 29),
+)
+@example([Case(0, 0, [1, 2, 3, 4]), Case(1, 5, [5, 6, 7, 8])], 0, 20, 19)
+def test_days__nothing_but_what_the_archives_say(
+    some: list[Case], as_of_back: int | None, first: int, length: int
+) -> None:
+    """What is told is in an archive of its date, by then; the newest archive is told first."""
+    as_of = None if as_of_back is None else ago(as_of_back)
+    asked = DateRange(ago(first), ago(first) + timedelta(days=length))
+    archives = [case.archive() for case in some]
+    fit = [one for one in archives if as_of is None or one.observed_on <= as_of]
+    evidence = evidence_of(fit)
+
+    told, newest = answers(archives, asked, as_of)
 
     assert all(one in evidence.get(day, set()) for day, one in told.items())
-    assert told.keys() == evidence.keys()
-    ordered = sorted(fit, key=lambda one: (one.observed_on, one.day), reverse=True)
-    if ordered and A in ordered[0].series:
-        assert_as_in(ordered[0], told)
-    known = [_newest_known(one) for one in ordered]
-    assert newest == next((day for day in known if day is not None), None)
+    assert asked.start <= min(told, default=asked.start)
+    assert asked.end >= max(told, default=asked.end)
+    last = max(fit, key=lambda one: (one.observed_on, one.day), default=None)
+    if last is not None and A in last.series:
+        assert_as_in(last, told)
+    assert newest is None or any(views is not None for views, _ in evidence[newest])
+
+
+@settings(max_examples=300, deadline=None)
+@given(stays(), st.none() | st.integers(-6, 25), st.integers(1, 30), st.integers(0, 29))
+def test_days__all_that_the_archives_say(
+    some: list[Case], as_of_back: int | None, first: int, length: int
+) -> None:
+    """Whatever is archived of a series that came, stayed and left is told."""
+    as_of = None if as_of_back is None else ago(as_of_back)
+    asked = DateRange(ago(first), ago(first) + timedelta(days=length))
+    archives = [case.archive() for case in some]
+    fit = [one for one in archives if as_of is None or one.observed_on <= as_of]
+    evidence = evidence_of(fit)
+
+    told, newest = answers(archives, asked, as_of)
+
+    assert sorted(told) == sorted(day for day in evidence if day in asked)
+    lost = {day for day, told in evidence.items() if any(views is None for views, _ in told)}
+    known = max((day for day in evidence if day not in lost), default=None)
+    assert newest is not None or known is None
+    assert newest is None or known is None or newest >= known
 
 
 def assert_as_in(archive: Archive, told: Told) -> None:
@@ -497,9 +777,3 @@ def assert_as_in(archive: Archive, told: Told) -> None:
     for day in days.range:
         if day in told and days.view_of(day) is not None:
             assert told[day] == (days.view_of(day), archive.observed_on)
-
-
-def _newest_known(archive: Archive) -> date | None:
-    days = archive.series[A].days if A in archive.series else None
-    known = [day for day in days.range if days.view_of(day) is not None] if days else []
-    return max(known, default=None)

@@ -115,9 +115,8 @@ async def test_read__as_written(reader: ArchiveReader, store: WatchedStore) -> N
 
     assert read.body == body
     assert (read.entry.sha256, read.entry.facts) == (sha256(body), Facts.of(SMALL))
-    assert await reader.archive(DAY) == SMALL
-    assert await reader.series(DAY, series_of("A")) == SMALL.series[series_of("A")]
-    assert await reader.series(DAY, series_of("B")) is None
+    assert await read.series(series_of("A")) == SMALL.series[series_of("A")]
+    assert await read.series(series_of("B")) is None
     assert await reader.top(DAY) == SMALL.top
 
 
@@ -125,9 +124,8 @@ async def test_read__no_archive(reader: ArchiveReader) -> None:
     """A day without archive is named."""
     ways: list[Callable[[], Awaitable[object]]] = [
         lambda: reader.read(DAY),
-        lambda: reader.archive(DAY),
-        lambda: reader.series(DAY, series_of("A")),
         lambda: reader.top(DAY),
+        lambda: reader.top_of(DAY, "en.wikipedia"),
     ]
     for way in ways:
         with pytest.raises(NotArchivedError, match="2026-11-22"):
@@ -148,7 +146,7 @@ async def test_read__hundred_at_once(reader: ArchiveReader, store: WatchedStore)
     assert store.reads == 1
     for _ in range(3):
         await reader.read(DAY)
-        await reader.series(DAY, series_of("A"))
+        await reader.top(DAY)
     assert store.reads == 1
 
 
@@ -217,9 +215,8 @@ async def test_read__corrupt(reader: ArchiveReader, store: WatchedStore) -> None
 
     ways: list[Callable[[], Awaitable[object]]] = [
         lambda: reader.read(DAY),
-        lambda: reader.archive(DAY),
-        lambda: reader.series(DAY, series_of("A")),
         lambda: reader.top(DAY),
+        lambda: reader.top_of(DAY, "en.wikipedia"),
     ]
     for way in ways:
         with pytest.raises(ArchiveCorruptError):

@@ -46,6 +46,7 @@ class FakeBoard:
     kept: dict[str, bytes] = field(default_factory=dict)
     keep_for: list[timedelta] = field(default_factory=list)
     is_lost: bool = False
+    hold: asyncio.Event | None = None
 
     async def get(self, key: str) -> bytes | None:
         """Look up what is kept."""
@@ -53,8 +54,10 @@ class FakeBoard:
         return None if self.is_lost else self.kept.get(key)
 
     async def put(self, key: str, value: bytes, *, keep_for: timedelta) -> None:
-        """Keep a value."""
+        """Keep a value, when ``hold`` lets it."""
         await asyncio.sleep(0)
+        if self.hold is not None:
+            await self.hold.wait()
         if not self.is_lost:
             self.kept[key] = value
             self.keep_for.append(keep_for)
@@ -230,7 +233,7 @@ async def test_ask__aqs_is_down(processes: Processes, aqs: FakeAqs) -> None:
     await runs.ask(TODAY, by=BY)
     failed = await ended(runs)
     assert (failed.state, failed.outcome) == (RunState.FAILED, RunOutcome.FAILED)
-    assert failed.reason == "no day is known"
+    assert failed.reason == "no day is known: rejected our request with status 400"
     assert (failed.complete, failed.key) == (None, None)
 
     aqs.recover()
@@ -398,6 +401,66 @@ async def test_tell__by_a_third_process(
         run = await third.tell(TODAY)
         assert (run.run_id, run.state) == (run_id, RunState.RUNNING)
         await asyncio.sleep(0.01)
+
+
+async def test_ask__before_the_last_end_is_posted(processes: Processes) -> None:
+    """Asked for when the last run has ended, and has not posted so yet, a new one is begun."""
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    runs, _ = await processes.start()
+    first = await runs.ask(TODAY, by=BY)
+    processes.board.hold = asyncio.Event()
+    assert (await ended(runs)).run_id == first.run_id
+
+    second = await runs.ask(TODAY, by=BY)
+
+    processes.board.hold.set()
+    await asyncio.sleep(0.05)
+    assert (await runs.tell(TODAY)).run_id == second.run_id != first.run_id
+    run = await ended(runs)
+    assert (run.run_id, run.outcome) == (second.run_id, RunOutcome.UNCHANGED)
+    assert faults == []
+
+
+async def test_ask__at_the_moment_of_the_last_end(processes: Processes) -> None:
+    """The same holds without a board: the last run's task does not end the new run."""
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    runs, _ = await processes.start()
+    runs._board = None
+    first = await runs.ask(TODAY, by=BY)
+    while (await runs.tell(TODAY)).is_open:  # noqa: ASYNC110  # the task is to be there yet
+        await asyncio.sleep(0)
+
+    async with processes.turn:
+        second = await runs.ask(TODAY, by=BY)
+        await asyncio.sleep(0.05)
+        run = await runs.tell(TODAY)
+
+    assert (run.run_id, run.state) == (second.run_id, RunState.QUEUED)
+    assert second.run_id != first.run_id
+    assert (await ended(runs)).run_id == second.run_id
+    assert faults == []
+
+
+async def test_close__before_the_last_end_is_posted(processes: Processes) -> None:
+    """Of two runs for a day, one of which only posts its end, both are stopped."""
+    runs, _ = await processes.start()
+    await runs.ask(TODAY, by=BY)
+    hold = processes.board.hold = asyncio.Event()
+    await ended(runs)
+    turn = asyncio.create_task(processes.turn.acquire())
+    second = await runs.ask(TODAY, by=BY)
+    hold.set()
+    await turn
+    await asyncio.sleep(0.05)
+
+    await runs.aclose()
+
+    run = await runs.tell(TODAY)
+    assert (run.run_id, run.state, run.reason) == (second.run_id, RunState.FAILED, STOPPED)
+    assert [task for task in asyncio.all_tasks() if "archive run" in task.get_name()] == []
+    processes.turn.release()
 
 
 async def test_ask__several_days(processes: Processes) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from pageviews_api.archive.encoding import encode
 from pageviews_api.cli import app
 from pageviews_api.clock import SystemClock
 from pageviews_api.shared import open_shared
@@ -25,6 +26,7 @@ from tests.support.archive_samples import ARCHIVED, archive_text, write_month
 from tests.support.fake_aqs import FakeAqs
 from tests.support.processes import DEAD, WORDS, environment, run
 from tests.support.redis_server import RedisServer
+from tests.support.small_archives import archive_of
 
 TODAY = datetime.now(UTC).date()
 """By the machine's own clock, as a command lives by it."""
@@ -275,6 +277,29 @@ def test_verify__all_good(month: Path) -> None:
     assert result.stdout == "3 archives read, 0 bad, 2 without a SHA-256 beside them\n"
 
 
+def test_verify__days_that_have_not_come(month: Path) -> None:
+    """By default all is judged; a document of a day that has not come is bad, whatever it holds."""
+    for file in month.glob("*.json"):
+        file.unlink()
+    for day, body in {
+        date(1999, 1, 1): b"garbage",
+        ago(0): encode(archive_of(ago(0), {"A": [1]})),
+        ago(-1): encode(archive_of(ago(-1), {"A": [1]})),
+        date(2999, 1, 1): b"garbage",
+    }.items():
+        (month / f"{day}.json").write_bytes(body)
+
+    result = call("verify")
+
+    assert result.exit_code == 1
+    *bad, total = result.stdout.splitlines()
+    assert [line[:10] for line in bad] == ["1999-01-01", str(ago(-1)), "2999-01-01"]
+    assert bad[1].endswith("its day has not come")
+    assert total.startswith("4 archives read, 3 bad, ")
+    result = call("verify", "--start", str(ago(0)), "--end", str(ago(0)))
+    assert (result.exit_code, result.stdout[:22]) == (0, "1 archive read, 0 bad,")
+
+
 def test_show__a_document(month: Path) -> None:
     """What is printed is what is stored, byte for byte."""
     result = call("show", "2015-10-10")
@@ -369,7 +394,10 @@ async def terminal() -> AsyncIterator[Terminal]:
 
 
 async def test_run__on_a_terminal(aqs: FakeAqs, env: dict[str, str]) -> None:
-    """A bar on stderr shows how many series are asked, in place of log lines; stdout is data."""
+    """A bar on stderr shows how much is asked, in place of log lines; stdout is data.
+
+    Here that is two lists and four series.
+    """
     aqs.delay = 0.2
     aqs.behave(failing(400), when=lambda asked: "/B/" in asked)
     async with terminal() as shown:
@@ -382,8 +410,8 @@ async def test_run__on_a_terminal(aqs: FakeAqs, env: dict[str, str]) -> None:
     assert process.returncode == 1
     assert out.decode().startswith(f"{TODAY}  written, incomplete")
     assert "Archiving  [---" in shown.text
-    assert "0/4" in shown.text
-    assert "##]  4/4" in shown.text
+    assert "0/2" in shown.text
+    assert "##]  6/6" in shown.text
     assert "archive run started" not in shown.text
     # What goes wrong is told on a line of its own.
     assert "\r\x1b[K" in shown.text

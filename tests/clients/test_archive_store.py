@@ -483,41 +483,55 @@ async def test_notes__copied_in_by_hand(place: Place) -> None:
     assert await place.store().notes(DAY) == {}
 
 
+async def pieces(store: ArchiveStore) -> dict[int, bytes | None]:
+    """Read all pieces of progress."""
+    return {slot: await store.read_progress(slot) for slot in await store.progress()}
+
+
 @on_every_store
 async def test_progress__kept_by_slot(place: Place) -> None:
     """Pieces are kept by their slots and written over, and are never taken for archives."""
     store = place.store()
-    assert await store.progress() == {}
+    assert await store.progress() == []
+    assert await store.read_progress(0) is None
     many = {slot: b"piece %d" % slot for slot in (0, 1, 2, 24, MAX_SLOTS - 1)}
     for slot, piece in many.items():
         await store.save_progress(slot, piece)
     await store.save_progress(1, b"")
 
-    assert await place.store().progress() == many | {1: b""}
+    assert await pieces(place.store()) == many | {1: b""}
     assert await store.days() == []
     assert await store.listed() == []
     await store.check()
 
 
 @on_every_store
-async def test_progress__more_than_are_read_at_a_time(place: Place) -> None:
-    """All pieces are read, however many there are."""
+async def test_progress__many(place: Place) -> None:
+    """All pieces are listed in order and read, also when they were written at once."""
     store = place.store()
     many = {slot: b"piece %d" % slot for slot in range(30)}
     await asyncio.gather(*(store.save_progress(slot, piece) for slot, piece in many.items()))
 
-    assert await store.progress() == many
+    assert await store.progress() == sorted(many)
+    assert await pieces(store) == many
 
 
 @on_every_store
 async def test_progress__foreign_names(place: Place) -> None:
     """What else lies among them is no piece."""
     folder = ".progress/" if isinstance(place, FolderPlace) else "progress/"
-    for name in ("1.json", "000001.json", "00001.json.bak", "x0001.json", "older/00001.json"):
+    for name in (
+        "1.json",
+        "000001.json",
+        "00001.json.bak",
+        "x0001.json",
+        "older/00001.json",
+        f"{MAX_SLOTS:05}.json",
+    ):
         await place.plant(folder + name, b"foreign")
     await place.store().save_progress(7, b"piece")
 
-    assert await place.store().progress() == {7: b"piece"}
+    assert await pieces(place.store()) == {7: b"piece"}
 
 
 @on_every_store
@@ -617,3 +631,5 @@ async def test_save_progress__no_such_slot(tmp_path: Path, slot: int) -> None:
     """There is an end to the slots."""
     with pytest.raises(ValueError, match="slot"):
         await FolderArchiveStore(tmp_path).save_progress(slot, b"piece")
+    with pytest.raises(ValueError, match="slot"):
+        await FolderArchiveStore(tmp_path).read_progress(slot)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from pageviews_api.archive.encoding import encode
@@ -91,6 +93,19 @@ async def get_raw(app: FastAPI, raw_path: bytes) -> tuple[int, bytes]:
     await app(scope, receive, send)
     body = b"".join(one.get("body", b"") for one in messages)
     return int(messages[0]["status"]), body
+
+
+def _asked(path: str) -> dict[str, Any]:
+    """Ask for a path as a server does."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"testserver")],
+    }
 
 
 class TestList:
@@ -383,7 +398,7 @@ class TestDocument:
         """While eight callers are being sent documents, the ninth gets a 503, and later his."""
         catalogue = service.resources.archive_catalogue
         monkeypatch.setattr(catalogue, "_deadline", 0.05)
-        lent = [catalogue.lend(TODAY) for _ in range(8)]
+        lent = [catalogue.lend(TODAY, to=f"192.0.2.{number}") for number in range(8)]
         for one in lent:
             assert (await one.__aenter__()).body == body
         refused = await service.client.get(DOCUMENT)
@@ -394,32 +409,79 @@ class TestDocument:
             assert (await service.client.get(DOCUMENT)).content == body
         assert (await service.client.get(f"{ARCHIVES}/2026-11-20")).status_code == 404
 
-    async def test_document__taken_too_slowly(
+    async def test_document__two_at_a_time_for_one_caller(
         self, service: Service, body: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A caller who does not take it in time loses the connection, and gives his place back."""
-        assert body
-        monkeypatch.setattr(routes, "SENT_WITHIN", 0.02)
+        """Who is being sent two documents waits for a third; others get theirs meanwhile."""
+        catalogue = service.resources.archive_catalogue
+        lent = [catalogue.lend(TODAY, to="127.0.0.1") for _ in range(2)]
+        for one in lent:
+            assert (await one.__aenter__()).body == body
+        other = httpx.ASGITransport(service.app, client=("192.0.2.7", 1))
+        waiting = asyncio.create_task(service.client.get(DOCUMENT))
+        async with httpx.AsyncClient(transport=other, base_url="http://testserver") as client:
+            for _ in range(3):
+                assert (await client.get(DOCUMENT)).content == body
+        assert not waiting.done()
+        with monkeypatch.context() as patch:
+            patch.setattr(catalogue, "_deadline", 0.05)
+            refused = await service.client.get(DOCUMENT)
+        for one in lent:
+            await one.__aexit__(None, None, None)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
+        assert refused.json()["type"] == "/problems/too-many-requests"
+        assert (await waiting).content == body
+        lent.clear()
+        assert catalogue._lending._value == 8
+        assert len(catalogue._lending_to) == 0
+
+    async def test_document__taken_slowly(
+        self, service: Service, body: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A caller who takes each piece in time gets all of it, however long that takes."""
+        monkeypatch.setattr(routes, "TAKEN_WITHIN", 0.3)
+        monkeypatch.setattr(routes, "PIECE", len(body) // 10)
+        taken = b""
 
         async def receive() -> Message:
             return await asyncio.Future()
 
         async def send(message: Message) -> None:
-            if message["type"] == "http.response.body":
+            nonlocal taken
+            await asyncio.sleep(0.05)
+            taken += message.get("body", b"")
+
+        begun = monotonic()
+        await service.app(_asked(DOCUMENT), receive, send)
+
+        assert taken == body
+        assert monotonic() - begun > routes.TAKEN_WITHIN
+
+    async def test_document__taken_too_slowly(
+        self, service: Service, body: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A caller who does not take a piece in time loses the connection and gives back his place.
+
+        However many he had taken before.
+        """
+        monkeypatch.setattr(routes, "TAKEN_WITHIN", 0.02)
+        monkeypatch.setattr(routes, "PIECE", len(body) // 4)
+        taken = 0
+
+        async def receive() -> Message:
+            return await asyncio.Future()
+
+        async def send(message: Message) -> None:
+            nonlocal taken
+            taken += len(message.get("body", b""))
+            if taken > len(body) / 2:
                 await asyncio.Future()
 
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "method": "GET",
-            "path": DOCUMENT,
-            "raw_path": DOCUMENT.encode(),
-            "query_string": b"",
-            "headers": [(b"host", b"testserver")],
-        }
         for _ in range(10):
-            with pytest.raises(TimeoutError):
-                await service.app(scope, receive, send)
+            taken = 0
+            with pytest.raises(ClientDisconnect):
+                await service.app(_asked(DOCUMENT), receive, send)
+            assert taken < len(body)
         monkeypatch.undo()
         assert service.resources.archive_catalogue._lending._value == 8
 

@@ -76,3 +76,15 @@ def test_parse_selection__nothing_refused() -> None:
     assert parse_selection("# CANARY\nen.wikipedia/Cat", refused=refused)
 
     assert refused == []
+
+
+def test_joined__each_once() -> None:
+    """Two selections together name each article once, in order; the longer top list counts."""
+    one = parse_selection("en.wikipedia/Cat|en.wikipedia/Dog|fr.wikipedia:*|top:5")
+    other = parse_selection("en.wikipedia/Dog|en.wikipedia/Emu|fr.wikipedia:*|de.wikipedia:*")
+
+    assert one.joined(other) == Selection(
+        (("en.wikipedia", "Cat"), ("en.wikipedia", "Dog"), ("en.wikipedia", "Emu")),
+        ("fr.wikipedia", "de.wikipedia"),
+        5,
+    )

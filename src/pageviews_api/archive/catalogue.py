@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date, timedelta
+from weakref import WeakValueDictionary
 
 from pageviews_api.archive.deadline import each_in_time, in_time
 from pageviews_api.archive.due import gaps
@@ -13,7 +14,13 @@ from pageviews_api.archive.reader import ArchiveReader, ReadArchive
 from pageviews_api.clients.archive_store import ListedArchive
 from pageviews_api.clock import Clock
 from pageviews_api.daterange import ONE_DAY
-from pageviews_api.exceptions import ArchiveCorruptError, ArchiveError, NotArchivedError
+from pageviews_api.exceptions import (
+    ArchiveCorruptError,
+    ArchiveError,
+    ArchiveUnavailableError,
+    NotArchivedError,
+    TooManyRequestsError,
+)
 from pageviews_api.schemas.archive_answers import (
     ArchiveItem,
     ArchiveList,
@@ -32,6 +39,12 @@ FACTS_AT_ONCE = 8
 
 LENT_AT_ONCE = 8
 """Documents on their way to callers at a time: each is held in memory, and may take 17 MB."""
+
+LENT_TO_ONE = 2
+"""Of these, on their way to one caller: the others must get theirs, however slow he is."""
+
+ASK_AGAIN_AFTER = 10.0
+"""Seconds after which a caller who has so many may ask for another one."""
 
 
 class ArchiveCatalogue:
@@ -56,6 +69,8 @@ class ArchiveCatalogue:
         self._deadline = deadline.total_seconds()
         self._notice = notice
         self._lending = asyncio.Semaphore(LENT_AT_ONCE)
+        # Each lives as long as its caller holds or waits for a document.
+        self._lending_to: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def page(self, asked: ArchiveListParameters) -> ArchiveList:
         """Tell which archives there are, newest first, and which days have none."""
@@ -89,24 +104,30 @@ class ArchiveCatalogue:
         return entry
 
     @asynccontextmanager
-    async def lend(self, day: date) -> AsyncIterator[ReadArchive]:
+    async def lend(self, day: date, *, to: str) -> AsyncIterator[ReadArchive]:
         """Lend the checked bytes of a day's archive, to be sent; few are lent at a time.
+
+        ``to`` names the caller, who may have two at a time.
 
         Raises
         ------
+        TooManyRequestsError
+            The caller has so many, and none was given back in time.
         NotArchivedError
             There is none.
         ArchiveCorruptError
             It is not what was written.
         """
-        async with in_time(self._deadline):
-            await self._lending.acquire()
-        try:
+        his = self._lending_to.setdefault(to, asyncio.Semaphore(LENT_TO_ONE))
+        async with AsyncExitStack() as places:
+            try:
+                await self._take(his, places)
+            except ArchiveUnavailableError:
+                raise TooManyRequestsError(ASK_AGAIN_AFTER) from None
+            await self._take(self._lending, places)
             async with in_time(self._deadline):
                 read = await self._reader.read(day)
             yield read
-        finally:
-            self._lending.release()
 
     async def observed(self, asked: ObservedQuery) -> ObservedSeries:
         """Tell a series as the archive of a day has it.
@@ -144,6 +165,12 @@ class ArchiveCatalogue:
             summary=summarise(points),
             items=points,
         )
+
+    async def _take(self, places: asyncio.Semaphore, held: AsyncExitStack) -> None:
+        """Take a place, in time, until ``held`` is left."""
+        async with in_time(self._deadline):
+            await places.acquire()
+        held.callback(places.release)
 
     async def _tell(self, listed: ListedArchive) -> ArchiveItem:
         """Tell of one archive; one that cannot be told of does not sink the rest."""

@@ -12,8 +12,10 @@ from pageviews_api.schemas.archive import ArchiveDocument, Outcome
 from pageviews_api.schemas.query import Series
 
 
-def faults(day: date, body: bytes, notes: Mapping[str, str]) -> list[str]:
+def faults(day: date, body: bytes, notes: Mapping[str, str], *, today: date) -> list[str]:
     """Tell all that is wrong with the archive of ``day``; ``notes`` are kept beside it.
+
+    ``today`` is the UTC day on which it is asked: there is no archive of a later one.
 
     Raises
     ------
@@ -21,7 +23,8 @@ def faults(day: date, body: bytes, notes: Mapping[str, str]) -> list[str]:
         It is no archive, or one of another day.
     """
     archive = decode(day, body)
-    found = list(_of_content(archive))
+    found = ["its day has not come"] if day > today else []
+    found += _of_content(archive)
     if encode(archive) != body:  # somebody wrote it anew: what it says may still be right
         found += _of_order(ArchiveDocument.model_validate_json(body), archive)
     told = Facts.from_notes(notes)

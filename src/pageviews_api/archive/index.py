@@ -19,6 +19,12 @@ LISTED_WITHIN = 2.0
 LISTING_KEPT = 60.0
 """Seconds for which that list is told again."""
 
+ASKED_AGAIN_AFTER = 5.0
+"""Seconds after which a store that could not be listed is asked again."""
+
+OUTAGE_BRIDGED = 900.0
+"""Seconds for which the last list is told while the store cannot be listed."""
+
 READS_AT_ONCE = 2
 """Archives that are read at a time where nothing is told beside them: one may take 17 MB."""
 
@@ -51,44 +57,44 @@ class ArchiveIndex:
         self._one_at_a_time = asyncio.Lock()
         self._reads = asyncio.Semaphore(READS_AT_ONCE)
         self._looking_inside = asyncio.Lock()
-        self._listed: dict[date, ListedArchive] | None = None
-        self._failure: ArchiveError | None = None
+        self._listed: dict[date, ListedArchive] = {}
         self._listed_at: float | None = None
+        self._failure: ArchiveError | None = None
+        self._due: float | None = None
         self._entries: OrderedDict[tuple[date, str], Entry] = OrderedDict()
 
     def forget(self) -> None:
         """List anew at the next question: something was written just now."""
-        self._listed_at = None
+        self._due = None
 
     async def days(self) -> list[date] | None:
         """List the archived days, oldest first, as they were at most a minute ago.
 
-        None where the store cannot be listed within 2 s; that, too, is told for a minute.
+        None where the store could not be listed when it was asked last, within 2 s.
         """
         try:
-            return list(await self.listed())
+            listed = await self.listed()
         except ArchiveError:
             return None
+        return list(listed) if self._failure is None else None
 
     async def listed(self) -> dict[date, ListedArchive]:
         """List the archives by their days, oldest first, as they were at most a minute ago.
 
+        While the store cannot be listed within 2 s it is asked every 5 s, and the archives are told
+        as they were, for 15 minutes.
+
         Raises
         ------
         ArchiveError
-            The store cannot be listed within 2 s; that, too, is told for a minute.
+            It cannot be listed, and was not in the last 15 minutes.
         """
-        async with self._one_at_a_time:
-            now = self._clock.monotonic()
-            if self._listed_at is None or now >= self._listed_at + LISTING_KEPT:
-                self._listed_at = now  # before: ``forget`` may be called meanwhile
-                try:
+        # In an outage one caller waits for the store, the others are told what is known.
+        if not (self._bridges() and self._one_at_a_time.locked()):
+            async with self._one_at_a_time:
+                if self._due is None or self._clock.monotonic() >= self._due:
                     await self._list()
-                except BaseException:
-                    self.forget()
-                    raise
-        if self._listed is None:
-            assert self._failure is not None
+        if self._failure is not None and not self._bridges():
             raise self._failure
         return self._listed
 
@@ -143,16 +149,29 @@ class ArchiveIndex:
         if len(self._entries) > MAX_ENTRIES:
             self._entries.popitem(last=False)
 
+    def _bridges(self) -> bool:
+        """Tell whether the store fails, and was listed lately."""
+        if self._failure is None or self._listed_at is None:
+            return False
+        return self._clock.monotonic() < self._listed_at + OUTAGE_BRIDGED
+
     async def _list(self) -> None:
-        self._listed, self._failure = None, None
+        now = self._clock.monotonic()
+        self._due = now + LISTING_KEPT  # before: ``forget`` may be called meanwhile
         try:
             async with asyncio.timeout(LISTED_WITHIN):
-                self._listed = {one.day: one for one in await self._store.listed()}
+                listed = {one.day: one for one in await self._store.listed()}
         except ArchiveError as e:
-            self._failure = e
+            self._fail(e)
         except TimeoutError:
-            self._failure = ArchiveUnavailableError("the store gave no list in time")
-        if self._failure is not None:
-            logger.bind(store=self._store.location, reason=str(self._failure)).warning(
-                "archives not listed"
-            )
+            self._fail(ArchiveUnavailableError("the store gave no list in time"))
+        except BaseException:
+            self.forget()
+            raise
+        else:
+            self._listed, self._listed_at, self._failure = listed, now, None
+
+    def _fail(self, failure: ArchiveError) -> None:
+        self._failure = failure
+        self._due = self._clock.monotonic() + ASKED_AGAIN_AFTER
+        logger.bind(store=self._store.location, reason=str(failure)).warning("archives not listed")

@@ -6,9 +6,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import date
 
-from pageviews_api.archive.document import Archive, Record
+from pageviews_api.archive.document import Record
 from pageviews_api.archive.encoding import (
-    decode,
     decode_series,
     decode_top,
     decode_without_series,
@@ -80,14 +79,6 @@ class ArchiveReader:
             self._reading[key] = asyncio.create_task(self._fetch(entry))
             self._reading[key].add_done_callback(lambda task: self._end(key, task))
         return await asyncio.shield(self._reading[key])
-
-    async def archive(self, day: date) -> Archive:
-        """Read all of an archive. See ``read`` for what is raised."""
-        return await asyncio.to_thread(decode, day, (await self.read(day)).body)
-
-    async def series(self, day: date, series: Series) -> Record | None:
-        """Read one series of an archive; None if it is not in it. See ``read``."""
-        return await (await self.read(day)).series(series)
 
     async def top(self, day: date) -> tuple[ArchivedTop, ...]:
         """Read the top lists of an archive: those of the day before. See ``read``."""

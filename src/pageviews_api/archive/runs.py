@@ -91,7 +91,7 @@ class ArchiveRuns:
         self._board = board
         self._one_at_a_time = asyncio.Lock()
         self._runs: OrderedDict[date, ArchiveRun] = OrderedDict()
-        self._tasks: dict[date, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, day: date, *, by: str) -> ArchiveRun:
         """Have a day archived, unless a run for it has not ended yet; ``by`` is for the log.
@@ -136,7 +136,7 @@ class ArchiveRuns:
 
     async def aclose(self) -> None:
         """End all runs; the write in hand may take some seconds more."""
-        tasks = set(self._tasks.values())
+        tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
@@ -160,7 +160,7 @@ class ArchiveRuns:
             return run  # it has not begun
         progress = {
             "state": RunState.RUNNING,
-            "started_at": state.last_run and state.last_run.replace(microsecond=0),
+            "started_at": state.begun_at and state.begun_at.replace(microsecond=0),
             "series_to_ask": state.series_to_ask,
             "series_asked": state.series_asked,
         }
@@ -175,7 +175,7 @@ class ArchiveRuns:
         self._keep(run)
         work = self._carry_out(run, after=after.run_id if after else None)
         task = asyncio.create_task(work, name=f"archive run for {day}")
-        self._tasks[day] = task
+        self._tasks.add(task)  # beside that of a run before, which may not have posted its end yet
         task.add_done_callback(lambda task: self._close(run, task))
         return run
 
@@ -225,7 +225,7 @@ class ArchiveRuns:
 
     def _close(self, run: ArchiveRun, task: "asyncio.Task[None]") -> None:
         """Forget the task. One that ended without a result had no time for it, or has a fault."""
-        del self._tasks[run.date]
+        self._tasks.discard(task)
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
             log = logger.bind(day=run.date, run_id=run.run_id)
@@ -233,7 +233,8 @@ class ArchiveRuns:
         self._fail(run, f"a fault of ours: {type(fault).__name__}" if fault else STOPPED)
 
     def _fail(self, run: ArchiveRun, reason: str) -> None:
-        if self._runs[run.date].is_open:
+        now = self._runs.get(run.date)
+        if now is not None and now.is_open and now.run_id == run.run_id:
             self._keep(self._ended(run, RunOutcome.FAILED, reason=reason))
 
     def _keep(self, run: ArchiveRun) -> None:

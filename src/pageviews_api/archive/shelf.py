@@ -22,6 +22,7 @@ from pageviews_api.clients.archive_store import ArchiveStore, StoredArchive, sha
 from pageviews_api.clock import Clock
 from pageviews_api.exceptions import (
     ArchiveCorruptError,
+    ArchiveDeniedError,
     ArchiveError,
     ArchiveExistsError,
     ArchiveUnavailableError,
@@ -31,6 +32,9 @@ FIRST_RETRY = 1.0
 LAST_RETRY = 300.0
 TRIES = 12
 """Tries to write an archive: waiting 1 s, 2 s, … 5 min between them, about 17 minutes in all."""
+
+MAX_UNSAVED = 2
+"""Archives that could not be stored and are kept in memory, where one may take 10 MB."""
 
 FINISH_WITHIN = 4.0
 """Seconds that the write in hand may take when the service stops."""
@@ -47,7 +51,10 @@ class DayOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayResult:
-    """How a day's archive stands after a run; ``facts`` is None where there is none."""
+    """How a day's archive stands after a run; ``facts`` is None where there is none.
+
+    ``refused`` says that the store refuses us: writing another one now is useless.
+    """
 
     day: date
     outcome: DayOutcome
@@ -56,6 +63,7 @@ class DayResult:
     size: int = 0
     sha256: str | None = None
     reason: str | None = None
+    refused: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -190,19 +198,28 @@ class ArchiveShelf:
     async def keep(self, archive: Archive, *, run_id: str) -> DayResult:
         """Put an archive into the store, unless what is there tells as much.
 
-        A store that fails is tried again for a while. What could not be stored is kept in memory,
-        and ``look`` tells of it. A write in hand goes on for up to 4 s when it is cancelled.
+        A store that fails is tried again for a while. Of what could not be stored the newest two
+        are kept in memory, and ``look`` tells of them. A write in hand goes on for up to 4 s when
+        it is cancelled.
         """
         day = archive.day
         self._unsaved[day] = archive
+        for older in sorted(self._unsaved)[:-MAX_UNSAVED]:
+            del self._unsaved[older]  # what was fetched for it is in the journal
         try:
             result = await self._write_repeatedly(archive, run_id)
         except ArchiveError as e:
             logger.bind(
                 day=day, key=self._store.key(day), outcome=DayOutcome.FAILED, reason=str(e)
             ).error("archive not written")
-            return DayResult(day, DayOutcome.FAILED, Facts.of(archive), reason=str(e))
-        del self._unsaved[day]
+            return DayResult(
+                day,
+                DayOutcome.FAILED,
+                Facts.of(archive),
+                reason=str(e),
+                refused=isinstance(e, ArchiveDeniedError),
+            )
+        self._unsaved.pop(day, None)
         if result.is_done:
             self._known_complete.add(day)
         return result

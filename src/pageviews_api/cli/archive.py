@@ -35,6 +35,7 @@ MAX_BACKFILL = 366
 LOOKS_AT_ONCE = 8
 """Archives of which is told at a time."""
 
+BACKWARDS = "--start is after --end"
 GOES_ON = "stopped; the next run goes on where this one was"
 
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -109,16 +110,21 @@ def verify(
 ) -> None:
     """Read every archive, and tell of each that is not what it should be.
 
-    Checked are SHA-256, schema, day, window, order, and what the archive says of itself. The exit
-    code is 1 if one is bad, or the store cannot be read.
+    Checked are SHA-256, schema, day, window, order, and what the archive says of itself; one of a
+    day that has not come is bad. The exit code is 1 if one is bad, or the store cannot be read.
     """
     settings = settings_or_exit()
-    days = _days(start or str(FIRST_DAY + ONE_DAY), end or str(_today()))
+    first = date.min if start is None else _day("--start", start)
+    last = date.max if end is None else _day("--end", end)
+    if first > last:
+        fail(BACKWARDS, code=USAGE)
 
     async def look(resources: "Resources") -> report.Tally:
         tally = report.Tally()
         fault = report.fault_as_json if as_json else report.fault_told
-        for day in [one.day for one in await resources.store.listed() if one.day in days]:
+        for day in await resources.store.days():
+            if not first <= day <= last:
+                continue
             found = await _faults(resources.store, day, tally)
             tally.archives += 1
             tally.bad += bool(found)
@@ -188,7 +194,7 @@ async def _faults(store: "ArchiveStore", day: date, tally: report.Tally) -> list
         if stored is None:
             return []  # an operator took it away just now
         tally.without_sha256 += "sha256" not in stored.notes
-        return await asyncio.to_thread(faults, day, stored.body, stored.notes)
+        return await asyncio.to_thread(faults, day, stored.body, stored.notes, today=_today())
     except ArchiveCorruptError as e:
         return [str(e)]
 
@@ -228,7 +234,7 @@ def _days(start: str, end: str, *, at_most: int | None = None) -> DateRange:
     try:
         days = DateRange(_day("--start", start), _day("--end", end))
     except InvalidDateRangeError:
-        fail("--start is after --end", code=USAGE)
+        fail(BACKWARDS, code=USAGE)
     if at_most is not None and len(days) > at_most:
         fail(f"--start and --end are {len(days)} days; at most {at_most} in one call", code=USAGE)
     return days

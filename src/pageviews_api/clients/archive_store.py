@@ -30,8 +30,8 @@ _NAME = re.compile(r"(\d{4}-\d\d-\d\d)\.json", re.ASCII)
 _NOTE = re.compile(r"[ -~]{0,100}")
 _SLOT = re.compile(r"(\d{5})\.json", re.ASCII)
 
-MAX_SLOTS = 100_000
-"""More pieces of progress than any run makes."""
+MAX_SLOTS = 2_000
+"""Pieces of progress that are kept: five times what a run of 10,000 series makes."""
 
 About = Mapping[str, str]
 """What its writer tells of an archive, so that it need not be read for that."""
@@ -153,7 +153,7 @@ class ArchiveStore(Protocol):
         ...
 
     async def save_progress(self, slot: int, body: bytes) -> None:
-        """Keep a piece of a run's progress, in the place of what the slot had; 0 <= slot < 100,000.
+        """Keep a piece of a run's progress, in the place of what the slot had; 0 <= slot < 2,000.
 
         Pieces are no archives, are never listed as such, and may get lost.
 
@@ -164,13 +164,25 @@ class ArchiveStore(Protocol):
         """
         ...
 
-    async def progress(self) -> dict[int, bytes]:
-        """Read all pieces of progress, by slot; unchecked.
+    async def progress(self) -> list[int]:
+        """List the slots that hold a piece of progress, in order.
 
         Raises
         ------
         ArchiveUnavailableError, ArchiveDeniedError
-            They cannot be read.
+            They cannot be listed. A partial list is never returned.
+        """
+        ...
+
+    async def read_progress(self, slot: int) -> bytes | None:
+        """Read a piece of progress, unchecked; None if it is gone.
+
+        Raises
+        ------
+        ArchiveCorruptError
+            The store knows that it is not what was written.
+        ArchiveUnavailableError, ArchiveDeniedError
+            It cannot be read.
         """
         ...
 
@@ -256,7 +268,8 @@ def progress_name(slot: int) -> str:
 def progress_slot(name: str) -> int | None:
     """Tell which piece of progress has this name; None if the name is none of ours."""
     match = _SLOT.fullmatch(name)
-    return int(match[1]) if match else None
+    slot = int(match[1]) if match else MAX_SLOTS
+    return slot if slot < MAX_SLOTS else None
 
 
 def is_written(stored: StoredArchive | None, body: bytes, *, instead_of: str | None) -> bool:

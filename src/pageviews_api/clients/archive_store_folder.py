@@ -160,9 +160,13 @@ class FolderArchiveStore:
         """Write the hidden file ``.progress/NNNNN.json``. See ``ArchiveStore.save_progress``."""
         await self._in_thread("write", lambda: self._save_progress(progress_name(slot), body))
 
-    async def progress(self) -> dict[int, bytes]:
-        """Read all pieces. See ``ArchiveStore.progress``."""
-        return await self._in_thread("read", self._progress)
+    async def progress(self) -> list[int]:
+        """List the pieces. See ``ArchiveStore.progress``."""
+        return await self._in_thread("list", self._progress)
+
+    async def read_progress(self, slot: int) -> bytes | None:
+        """Read a piece. See ``ArchiveStore.read_progress``."""
+        return await self._in_thread("read", lambda: self._read_progress(progress_name(slot)))
 
     def now(self) -> datetime | None:
         """Tell nothing: a folder has no clock but ours. See ``ArchiveStore.now``."""
@@ -261,10 +265,20 @@ class FolderArchiveStore:
         with self._part(name, body) as part:
             part.replace(folder / name)
 
-    def _progress(self) -> dict[int, bytes]:
-        files = (self._folder / PROGRESS).glob("*.json")
-        slots = ((file, progress_slot(file.name)) for file in files)
-        return {slot: file.read_bytes() for file, slot in slots if slot is not None}
+    def _progress(self) -> list[int]:
+        try:
+            slots = [progress_slot(file.name) for file in (self._folder / PROGRESS).iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(slot for slot in slots if slot is not None)
+
+    def _read_progress(self, name: str) -> bytes | None:
+        try:
+            with (self._folder / PROGRESS / name).open("rb") as file:
+                require_size(os.fstat(file.fileno()).st_size)
+                return file.read()
+        except FileNotFoundError:
+            return None
 
     def _check(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

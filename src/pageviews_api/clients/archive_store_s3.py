@@ -73,9 +73,6 @@ _PASSING: Final = {
 }
 """What a server says, below 500, when the same request may pass later."""
 
-READS_AT_ONCE = 8
-"""Pieces of progress that are read at a time; as many connections are kept."""
-
 _NEVER_MATCHES: Final = '"00000000000000000000000000000000"'
 
 
@@ -226,24 +223,17 @@ class S3ArchiveStore:
         async with self._call("write"):
             await self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
 
-    async def progress(self) -> dict[int, bytes]:
-        """Read all pieces, a few at a time. See ``ArchiveStore.progress``."""
-        keys = {
-            slot: item["Key"]
+    async def progress(self) -> list[int]:
+        """List the pieces. See ``ArchiveStore.progress``."""
+        slots = {  # a look-alike may list an object twice
+            progress_slot(item.get("Key", "").removeprefix(self._progress_prefix))
             async for item in self._objects(self._progress_prefix)
-            if (slot := progress_slot(item["Key"].removeprefix(self._progress_prefix))) is not None
         }
-        pieces: dict[int, bytes] = {}
-        queue = iter(keys.items())
+        return sorted(slot for slot in slots if slot is not None)
 
-        async def work() -> None:
-            for slot, key in queue:
-                piece = await self._object(key)
-                if piece is not None:  # else it is gone by now
-                    pieces[slot] = piece
-
-        await asyncio.gather(*(work() for _ in range(READS_AT_ONCE)))
-        return pieces
+    async def read_progress(self, slot: int) -> bytes | None:
+        """Read a piece. See ``ArchiveStore.read_progress``."""
+        return await self._object(self._progress_prefix + progress_name(slot))
 
     async def object(self, key: str) -> bytes:
         """Read another object of the bucket: a list of what to archive.

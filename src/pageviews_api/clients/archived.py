@@ -21,12 +21,17 @@ class ArchivedTopList:
 class ArchivedDays(Protocol):
     """Answers from what was archived.
 
-    ``as_of``: as it was known on that UTC day; nothing that was observed later counts. Without it,
-    as it was observed last. Every method raises ``ArchiveError`` where the store cannot be read.
+    ``as_of``: as it was known on that UTC day; nothing that was observed later counts, and where
+    the evidence cannot be read (``ArchiveError``) or is corrupt (``ArchiveCorruptError``), nothing
+    older is told instead. Without it, as it was observed last; what cannot be read is left out
+    then. Every method raises ``ArchiveError`` where it cannot be told which archives there are.
     """
 
     async def newest(self, series: Series, *, as_of: date | None = None) -> date | None:
-        """Tell the newest day whose number is archived; None if none is."""
+        """Tell the newest day whose number is in one of the newest archives; None if none is.
+
+        These are those of two months; of a series that left before, only ``days`` tells.
+        """
         ...
 
     async def days(
@@ -35,7 +40,8 @@ class ArchivedDays(Protocol):
         """Tell the asked days; those of which no archive tells are left out.
 
         Days that the newest archive covers are as it has them; those before, as they were when
-        they had settled.
+        they had settled. A series that is in the archive no more is told as the last archives with
+        it have it; one that never was costs few reads.
         """
         ...
 

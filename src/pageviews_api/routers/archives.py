@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from pageviews_api.archive.index import Entry
 from pageviews_api.archive.reader import ReadArchive
@@ -20,6 +20,7 @@ from pageviews_api.dependencies.archive import (
     ObservedProjectDep,
 )
 from pageviews_api.dependencies.request import (
+    ClientDep,
     IfNoneMatchDep,
     NoParametersDep,
     NoRepeats,
@@ -34,8 +35,8 @@ from pageviews_api.schemas.problem import ARCHIVE_PROBLEMS, problem_responses
 PIECE = 64 * 1024
 """Bytes of a document that are sent, and compressed, at a time: about a millisecond's work."""
 
-SENT_WITHIN = 300.0
-"""Seconds in which a caller must have taken a document: it is held in memory meanwhile."""
+TAKEN_WITHIN = 10.0
+"""Seconds in which a caller must take each piece: the document is held in memory meanwhile."""
 
 FOR_A_DAY = "public, max-age=86400"
 """For what a complete archive tells: it is never replaced."""
@@ -104,6 +105,7 @@ async def get_archive(
     archives: ArchiveCatalogueDep,
     if_none_match: IfNoneMatchDep,
     until_sent: UntilSentDep,
+    client: ClientDep,
 ) -> Response:
     """The archive of a day, byte for byte as it was written.
 
@@ -113,7 +115,7 @@ async def get_archive(
     entry = await archives.entry(day)
     if has(if_none_match, _etag(entry)):
         return Response(status_code=304, headers=_document_headers(entry) | _VARY)
-    read = await until_sent.enter_async_context(archives.lend(day))
+    read = await until_sent.enter_async_context(archives.lend(day, to=client))
     return _DocumentResponse(read)
 
 
@@ -150,7 +152,7 @@ async def get_archived_project(
 
 
 class _DocumentResponse(StreamingResponse):
-    """A document on its way, piece by piece, for a bounded time."""
+    """A document on its way, piece by piece, as long as each is taken in time."""
 
     media_type = "application/json"
 
@@ -160,8 +162,12 @@ class _DocumentResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; a caller who is too slow gets a broken connection."""
-        async with asyncio.timeout(SENT_WITHIN):
-            await super().__call__(scope, receive, send)
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(TAKEN_WITHIN):
+                await send(message)
+
+        await super().__call__(scope, receive, send_in_time)
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:

@@ -29,6 +29,14 @@ class Selection:
     def __bool__(self) -> bool:
         return bool(self.articles or self.totals or self.top)
 
+    def joined(self, other: "Selection") -> "Selection":
+        """Add another one: what both name is named once, and the longer top list counts."""
+        return Selection(
+            tuple(dict.fromkeys(self.articles + other.articles)),
+            tuple(dict.fromkeys(self.totals + other.totals)),
+            max(self.top, other.top),
+        )
+
 
 def parse_selection(text: str, *, refused: list[str] | None = None) -> Selection:
     """Read entries parted by ``|`` (no title can hold it) or line ends.
