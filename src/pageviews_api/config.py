@@ -327,16 +327,19 @@ class Settings(BaseSettings):
 
         A file in S3 is not read here: what it names comes in addition.
         """
-        name, text = "ARCHIVE_ARTICLES", self.archive_articles or ""
+        name = "ARCHIVE_ARTICLES"
         try:
+            selection = parse_selection(self.archive_articles or "")
             if self.articles_object is not None:
-                return parse_selection(text)
+                return selection
             if self.archive_articles_file is not None:
                 name = "ARCHIVE_ARTICLES_FILE"
-                text += "\n" + Path(self.archive_articles_file).read_text(encoding="utf-8")
-            selection = parse_selection(text)
-        except (OSError, ValueError) as e:
-            _refuse(name, getattr(e, "strerror", None) or str(e), cause=e)
+                text = Path(self.archive_articles_file).read_text(encoding="utf-8-sig")
+                selection = selection.joined(parse_selection(text))
+        except OSError as e:
+            _refuse(name, f"cannot be read: {e.strerror or type(e).__name__}", cause=e)
+        except ValueError as e:
+            _refuse(name, str(e), cause=e)
         if not selection:
             if self.archive_articles_file is not None:
                 _refuse(name, "names nothing to archive")

@@ -1435,3 +1435,14 @@ async def test_run__other_default_project(bench: Bench) -> None:
     await bench.archiver.run()
 
     assert [item.article for item in (await bench.document()).items] == ["Strasbourg"]
+
+
+async def test_run__store_denies_many_days(bench: Bench) -> None:
+    """Once the store has refused an archive, no other one is tried in this run."""
+    bench.store.failures = [ArchiveDeniedError("no permission")]
+
+    results = await bench.archiver.run(only=DateRange(ago(5), TODAY), patient=False)
+
+    assert {result.reason for result in results} == {"no permission"}
+    assert len(results) == 6
+    assert bench.store.writes == 0

@@ -267,6 +267,21 @@ async def test_entry__without_reading(index: ArchiveIndex, store: CountingStore)
     assert await index.entry(BEFORE) is None
 
 
+async def test_entry__cut_by_hand(
+    index: ArchiveIndex, store: CountingStore, tmp_path: Path
+) -> None:
+    """An archive that is not as long as it was written is corrupt, which its listing tells."""
+    body = await put(store, SMALL)
+    (file,) = tmp_path.rglob("2*.json")  # noqa: ASYNC240  # a small folder of this test's own
+    file.write_bytes(body[:-1])
+    store.reads = 0
+
+    with pytest.raises(ArchiveCorruptError, match="not as long"):
+        await index.entry(DAY)
+
+    assert store.reads == 0
+
+
 async def test_entry__late(index: ArchiveIndex, store: CountingStore) -> None:
     """An archive that was made up for later says so."""
     await put(store, archive_of(BEFORE, {"A": [1]}, observed_on=DAY))

@@ -218,6 +218,7 @@ def test_list__one_is_corrupt(month: Path) -> None:
 
 def test_list__nothing(month: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty store is told as empty, and as JSON there is no line."""
+    (month / "empty").mkdir()
     monkeypatch.setenv("ARCHIVE_DIR", str(month / "empty"))
     result = call("list")
     assert (result.exit_code, result.stdout) == (0, f"nothing is archived in {month / 'empty'}\n")
@@ -484,3 +485,21 @@ def test_commands__are_described() -> None:
     for name in ("run", "backfill", "list", "verify", "show"):
         assert name in told
     assert "exit" in call("run", "--help").output.lower()
+
+
+@pytest.mark.parametrize("words", [("list",), ("verify",), ("show", "2015-10-11")], ids=str)
+def test_reading__no_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """A folder that is not there is no empty archive: a mistyped name is no success."""
+    monkeypatch.setenv("ARCHIVE_DIR", str(tmp_path / "nosuch"))
+    result = call(*words)
+    assert result.exit_code == 1
+    assert "there is no folder" in result.stderr
+
+
+def test_list__without_a_contact(month: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who only reads archives needs no contact for Wikimedia."""
+    monkeypatch.delenv("AQS_BASE_URL")
+    result = call("list", "--limit", "1")
+    assert (result.exit_code, month.is_dir()) == (0, True)

@@ -749,7 +749,7 @@ class TestDifferences:
         new = archive(TODAY, {CAT: [2, 2, 2]})
         about = Facts.of(new).as_notes()
         await store.replace(TODAY, encode(new), run_id="t", version=stored.version, about=about)
-        service.clock.advance(61)
+        service.clock.advance(961)
         refused = await service.client.get(after)
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["loc"] == ["query", "cursor"]
@@ -945,7 +945,7 @@ class TestFaults:
         await self._corrupt(service, kind, request)
         for url in urls:
             response = await self._expect(service, url, 502, "archive-corrupt")
-            assert b"111" not in response.content
+            assert "111" not in str(response.json() | {"instance": None})
             assert (await service.client.head(url)).status_code == 502
         items = (await service.client.get(ARCHIVES)).json()["items"]
         assert [item["date"] for item in items] == ["2026-11-22", "2026-11-21"]
@@ -963,7 +963,7 @@ class TestFaults:
         for url in urls:
             response = await self._expect(service, url, 503, "archive-unavailable")
             assert str(service.resources.settings.archive_dir) not in response.text
-        service.clock.advance(61)
+        service.clock.advance(961)
         for url in [*urls, ARCHIVES]:
             await self._expect(service, url, 503, "archive-unavailable")
 

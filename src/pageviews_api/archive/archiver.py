@@ -288,8 +288,11 @@ class DailyArchiver:
         self._archived = standing.archived
         observed = await self._observe(needed, union)
         expected = await self._expected(wanted.values(), standing.archived)
-        results = []
+        results: list[DayResult] = []
         for day, window in windows.items():
+            if results and results[-1].refused:  # it would be in vain, and each may be large
+                results.append(replace(results[-1], day=day, facts=None, key=None))
+                continue
             if day > self._today():
                 results.append(self._refuse_future(day))
                 continue

@@ -11,7 +11,7 @@ from pageviews_api.archive.encoding import decode
 from pageviews_api.archive.facts import Facts
 from pageviews_api.clients.archive_store import ArchiveStore, ListedArchive, sha256
 from pageviews_api.clock import Clock
-from pageviews_api.exceptions import ArchiveError, ArchiveUnavailableError
+from pageviews_api.exceptions import ArchiveCorruptError, ArchiveError, ArchiveUnavailableError
 
 LISTED_WITHIN = 2.0
 """Seconds that whoever only wants to tell of the archives waits for their list."""
@@ -126,6 +126,8 @@ class ArchiveIndex:
         facts, digest = Facts.from_notes(notes), notes.get("sha256")
         if facts is None or digest is None:
             return await self._look_inside(listed)
+        if notes.get("bytes", str(listed.size)) != str(listed.size):
+            raise ArchiveCorruptError(f"{self._store.key(listed.day)} is not as long as written")
         return Entry(listed.day, listed.size, listed.tag, digest, facts)
 
     async def _look_inside(self, listed: ListedArchive) -> Entry | None:

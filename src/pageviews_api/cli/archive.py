@@ -85,7 +85,7 @@ def list_(
     as_json: _Json = False,  # noqa: FBT002  # flags have defaults
 ) -> None:
     """Tell which archives there are, the newest first, and which days have none."""
-    settings = settings_or_exit()
+    settings = _readable()
     from pageviews_api.archive.due import gaps  # noqa: PLC0415  # after the settings
 
     async def look(resources: "Resources") -> None:
@@ -113,7 +113,7 @@ def verify(
     Checked are SHA-256, schema, day, window, order, and what the archive says of itself; one of a
     day that has not come is bad. The exit code is 1 if one is bad, or the store cannot be read.
     """
-    settings = settings_or_exit()
+    settings = _readable()
     first = date.min if start is None else _day("--start", start)
     last = date.max if end is None else _day("--end", end)
     if first > last:
@@ -145,7 +145,7 @@ def show(
     ] = None,
 ) -> None:
     """Print an archive as it is stored, or of it one article, one line for each of its series."""
-    settings = settings_or_exit()
+    settings = _readable()
     wanted = _day("DATE", day)
     name = None if article is None else _article(article)
     body = finish(lambda: _with(settings, lambda resources: _shown(resources, wanted, name)))
@@ -219,6 +219,14 @@ async def _shown(resources: "Resources", day: date, name: tuple[str, str | None]
     if not lines:
         fail(f"the archive of {day} has no {name[0]}{'' if name[1] is None else '/' + name[1]}")
     return b"".join(lines)
+
+
+def _readable() -> "Settings":
+    """Read the settings of a command that only reads; end where there is no folder to read."""
+    settings = settings_or_exit(asks_wikimedia=False)
+    if settings.archive_bucket is None and not settings.archive_dir.is_dir():
+        fail(f"there is no folder {settings.archive_dir} to read")
+    return settings
 
 
 def _print(*lines: str) -> None:

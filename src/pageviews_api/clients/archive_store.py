@@ -93,7 +93,8 @@ class ArchiveStore(Protocol):
     async def notes(self, day: date) -> Mapping[str, str] | None:
         """Tell what is kept beside the archive of ``day``, without reading it; None if none is.
 
-        ``sha256``, ``run-id``, and the ``about`` of who wrote it; empty where nothing is kept.
+        ``sha256``, ``bytes``, ``run-id``, and the ``about`` of who wrote it; empty where nothing
+        is kept.
 
         Raises
         ------
@@ -249,7 +250,7 @@ def notes(body: bytes, run_id: str, about: About = NOTHING) -> dict[str, str]:
         raise ValueError("what is told of an archive is short printable ASCII")
     if len(body) > MAX_ARCHIVE_BYTES:
         raise ValueError(f"an archive has at most {MAX_ARCHIVE_BYTES} bytes")
-    return {**about, "sha256": sha256(body), "run-id": run_id}
+    return {**about, "sha256": sha256(body), "bytes": str(len(body)), "run-id": run_id}
 
 
 def progress_name(slot: int) -> str:

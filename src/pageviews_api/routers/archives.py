@@ -110,7 +110,7 @@ async def get_archive(
     """The archive of a day, byte for byte as it was written.
 
     The bytes were checked against their SHA-256, which is also the `ETag`. It may be large: 10,000
-    series take 17 MB, and a tenth of that compressed.
+    series take 17 MB, and a tenth of that compressed. Two are sent to a client at a time.
     """
     entry = await archives.entry(day)
     if has(if_none_match, _etag(entry)):
