@@ -1,7 +1,7 @@
 """Ranges of UTC days: explicit, named, and in AQS's own stamps. Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -59,6 +59,12 @@ class DateRange:
     def only(cls, day: date) -> "DateRange":
         """Build the range of one day."""
         return cls(day, day)
+
+    @classmethod
+    def spanning(cls, ranges: Iterable["DateRange"]) -> "DateRange":
+        """Build the shortest range that holds all of these, of which there is at least one."""
+        parts = list(ranges)
+        return cls(min(part.start for part in parts), max(part.end for part in parts))
 
     @classmethod
     def ending(cls, end: date, *, days: int) -> "DateRange":

@@ -17,7 +17,6 @@ from pageviews_api.days import (
     Corrections,
     Days,
     LoadCalendar,
-    day_points,
     first_unsettled,
     tell,
 )
@@ -75,7 +74,7 @@ def told(
     """Tell each day of the week as its number, or the first letter of its status."""
     first = None if missing_from is None else day(missing_from)
     told_ = tell(asked, block_, loaded, corrections, missing_from=first)
-    points = day_points(asked, block_, loaded, corrections, missing_from=first)
+    points = tell(asked, block_, loaded, corrections, missing_from=first).points()
     assert points == told_.points()
     assert [point.date for point in points] == list(asked)
     assert len(told_) == len(asked)
@@ -327,7 +326,7 @@ def test_points__any(
         corrections = Corrections.of(Block.learned(only, totals[0].views, NOW))
     days = tell(asked, block_, loaded, corrections)
     written(days)
-    points = day_points(asked, block_, loaded, corrections)
+    points = tell(asked, block_, loaded, corrections).points()
     assert points == days.points()
     assert [point.date for point in points] == list(asked)
     for point in points:
@@ -423,7 +422,7 @@ def test_points__true_in_a_model(world: World, checks: list[tuple[int, int, int 
         loaded = loaded.after(world.witness(made_at, asked), asked=asked, learned_at=made_at)
         if article_age is not None:
             held = held.merged(world.article(now - timedelta(minutes=article_age)))
-        for point in day_points(DateRange(D, D + 13 * ONE_DAY), held, loaded):
+        for point in tell(DateRange(D, D + 13 * ONE_DAY), held, loaded).points():
             true = world.views[(point.date - D).days]
             assert point.views in (None, true), (point, now)
 

@@ -280,13 +280,9 @@ class DailyArchiver:
             settled[day] = settled_series(before)
             wanted[day] = wanted[day].with_series(unsettled_series(before))
         needed = await asyncio.to_thread(_needed, wanted, settled, windows)
-        union = DateRange(
-            min(window.start for window in windows.values()),
-            max(window.end for window in windows.values()),
-        )
         self._earlier = None
         self._archived = standing.archived
-        observed = await self._observe(needed, union)
+        observed = await self._observe(needed, DateRange.spanning(windows.values()))
         expected = await self._expected(wanted.values(), standing.archived)
         results: list[DayResult] = []
         for day, window in windows.items():

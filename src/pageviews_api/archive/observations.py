@@ -60,8 +60,7 @@ class Observations:
         fit = await self._newest_entries(await self._index.listed(), as_of)
         if not fit:
             return None
-        windows = [entry.facts.window for entry in fit]
-        covered = DateRange(min(one.start for one in windows), max(one.end for one in windows))
+        covered = DateRange.spanning(entry.facts.window for entry in fit)
         search = self._search(series, covered, [entry.day for entry in fit], as_of)
         for day in sorted(covered, reverse=True):
             told = await search.learn(day)

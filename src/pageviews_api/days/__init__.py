@@ -13,7 +13,6 @@ from pageviews_api.days.told import (
     STATUSES,
     ArchivedDay,
     Days,
-    day_points,
     first_unsettled,
     tell,
 )
@@ -30,7 +29,6 @@ __all__ = [
     "Days",
     "LoadCalendar",
     "Stretch",
-    "day_points",
     "days_to_ask",
     "first_unsettled",
     "is_restated",

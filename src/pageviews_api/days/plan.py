@@ -62,7 +62,7 @@ def days_to_ask(
         due.append(DateRange(widened, covered.start - ONE_DAY))
     if covered.end < newest:
         due.append(DateRange(covered.end + ONE_DAY, newest))
-    days = DateRange(min(days.start for days in due), max(days.end for days in due))
+    days = DateRange.spanning(due)
     return None if _is_copy(days, held, now) else days
 
 

@@ -179,18 +179,6 @@ def tell(
     return Days(asked.start, views, bytes(statuses))
 
 
-def day_points(
-    asked: DateRange,
-    block: Block | None,
-    calendar: LoadCalendar | None,
-    corrections: Corrections | None = None,
-    *,
-    missing_from: date | None = None,
-) -> list[DayPoint]:
-    """Tell each asked day as a point. See ``tell``."""
-    return tell(asked, block, calendar, corrections, missing_from=missing_from).points()
-
-
 def first_unsettled(today: date) -> date:
     """Tell the first of the days whose number may still change."""
     return today - UNSETTLED
