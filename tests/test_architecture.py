@@ -29,13 +29,14 @@ MAY_USE = {
     "shared_gate": frozenset({"budget", "clock", "exceptions", "shared"}),
     "clients": PURE | {"budget", "cache", "days", "series"},
     "archive": PURE | {"clients", "days", "series"},
+    "representation": frozenset({"daterange", "exceptions", "schemas"}),
     "config": frozenset({"exceptions", "schemas"}),
     "logs": frozenset[str](),
     "resources": PURE
     | {"", "archive", "budget", "cache", "clients", "config"}
     | {"scheduler", "shared", "shared_gate"},
-    "dependencies": PURE | {"archive", "clients", "middleware", "resources"},
-    "routers": PURE | {"", "archive", "clients", "dependencies", "series"},
+    "dependencies": PURE | {"archive", "clients", "middleware", "representation", "resources"},
+    "routers": PURE | {"", "archive", "clients", "dependencies", "representation", "series"},
     "exception_handlers": frozenset({"clock", "exceptions", "schemas"}),
     "middleware": frozenset({"clock", "exceptions", "schemas"}),
     "demo": frozenset({"daterange", "schemas"}),
@@ -85,10 +86,13 @@ PURE_ARCHIVE = {
 }
 """The part of the archive that only decides: it does not know any store, either."""
 
-NO_ASYNC = {"daterange", "exceptions", "schemas", "series", "days"} | PURE_ARCHIVE
+NO_ASYNC = {
+    *("daterange", "exceptions", "schemas", "series", "days", "representation"),
+    *PURE_ARCHIVE,
+}
 """Modules that decide, and wait for nothing."""
 
-NO_LOGS_NOR_CLOCK = {"series", "days"} | PURE_ARCHIVE
+NO_LOGS_NOR_CLOCK = {"series", "days", "representation"} | PURE_ARCHIVE
 
 Import = tuple[str, int, str]
 """Who imports, in which line, and what: both by their full dotted names."""

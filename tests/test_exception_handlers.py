@@ -109,7 +109,7 @@ def test_response__of_each_error() -> None:
     """Each error that can be made becomes a document with its problem's status."""
     for error, slug in SLUGS.items():
         one = error.__new__(error)
-        one.__dict__.update(upstream="aqs", reason="failed", retry_after=1.2, errors=())
+        one.__dict__.update(upstream="aqs", reason="failed", retry_after=1.2, errors=(), choices=[])
         response = problem_response(one)
         assert response.status_code == PROBLEMS[slug].status
         assert Problem.model_validate_json(bytes(response.body)).type == f"/problems/{slug}"

@@ -30,13 +30,22 @@ Schema = dict[str, Any]
 
 NOT_ASKING_AQS = {
     "/api/v1/data-state": {400, 414, 422, 429},
-    "/api/v1/projects": {400, 414, 422, 429},
-    "/api/v1/archives": {400, 414, 422, 429, 503},
-    "/api/v1/archives/diff": {400, 404, 414, 422, 429, 502, 503},
-    "/api/v1/archives/{date}": {400, 404, 414, 422, 429, 502, 503},
-    "/api/v1/archives/{date}/articles/{project}/{article}": {400, 404, 414, 422, 429, 502, 503},
-    "/api/v1/archives/{date}/projects/{project}": {400, 404, 414, 422, 429, 502, 503},
-    "/api/v1/top/{project}/history": {400, 404, 414, 422, 429, 502, 503},
+    "/api/v1/projects": {400, 406, 414, 422, 429},
+    "/api/v1/archives": {400, 406, 414, 422, 429, 503},
+    "/api/v1/archives/diff": {400, 404, 406, 414, 422, 429, 502, 503},
+    "/api/v1/archives/{date}": {400, 404, 406, 414, 422, 429, 502, 503},
+    "/api/v1/archives/{date}/articles/{project}/{article}": {
+        400,
+        404,
+        406,
+        414,
+        422,
+        429,
+        502,
+        503,
+    },
+    "/api/v1/archives/{date}/projects/{project}": {400, 404, 406, 414, 422, 429, 502, 503},
+    "/api/v1/top/{project}/history": {400, 404, 406, 414, 422, 429, 502, 503},
 }
 """The errors of what is answered without AQS."""
 
@@ -192,7 +201,7 @@ def test_errors__are_problems(document: Schema) -> None:
             more = {413} if "202" in operation["responses"] else {404, 502, 503}
             assert errors == {400, 401, 403, 414, 422, 429} | more
         elif path.startswith("/api/"):
-            assert errors == {400, 404, 414, 422, 429, 502, 503, 504}, path
+            assert errors == {400, 404, 406, 414, 422, 429, 502, 503, 504}, path
         for status in errors:
             content = operation["responses"][str(status)]["content"]
             assert content.keys() == {MEDIA_TYPE}
@@ -230,7 +239,7 @@ async def test_parameters__given_twice(service: Service, document: Schema) -> No
             assert [error["loc"] for error in response.json()["errors"]] == [["query", name]]
             check(document, response, path)
             doubled += 1
-    assert doubled == 46
+    assert doubled == 70
     assert service.aqs.count() == 0
 
 

@@ -129,12 +129,14 @@ class Held:
     """What the cache holds: bytes, when they were fetched, and whether they still are fresh.
 
     ``age`` is by the monotonic clock, which never jumps; ``checked_at`` is for people.
+    ``fetched``: it was not held when it was asked for.
     """
 
     value: bytes
     checked_at: datetime
     age: timedelta
     fresh: bool
+    fetched: bool = False
 
 
 Fill = Callable[[bool], Awaitable[Filled]]
@@ -365,7 +367,7 @@ class Cache:
         header = _HEADER.pack(*stamps)
         await self._store.set(key, header + filled.value)
         await self._share(key, header, filled.value)
-        return Held(filled.value, now, timedelta(0), fresh=True)
+        return Held(filled.value, now, timedelta(0), fresh=True, fetched=True)
 
     async def _share(self, key: str, header: bytes, value: bytes) -> None:
         if self._shared is None:

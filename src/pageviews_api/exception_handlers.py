@@ -26,6 +26,7 @@ from pageviews_api.exceptions import (
     ContentTooLargeError,
     InvalidDateRangeError,
     InvalidParameterError,
+    NotAcceptableError,
     NotArchivedError,
     NotAuthorisedError,
     PageviewsApiError,
@@ -64,6 +65,7 @@ SLUGS: Mapping[type[PageviewsApiError], str] = {
     ContentTooLargeError: "content-too-large",
     InvalidDateRangeError: "invalid-request",
     InvalidParameterError: "invalid-request",
+    NotAcceptableError: "not-acceptable",
     NotArchivedError: "not-archived",
     NotAuthorisedError: "not-authorised",
     QueryTooLongError: "uri-too-long",
@@ -135,6 +137,8 @@ def _told(error: PageviewsApiError) -> dict[str, Any]:
         case InvalidParameterError():
             errors = [ProblemField(loc=_shown(one.loc), msg=one.msg) for one in error.errors]
             return {"detail": _sum_up(errors), "errors": errors}
+        case NotAcceptableError():
+            return {"detail": str(error), "choices": error.choices}
         case CallerError():
             return {"detail": str(error)}
         case UpstreamError():
@@ -156,6 +160,7 @@ def _response(
     headers: Mapping[str, str] | None = None,
     errors: list[ProblemField] | None = None,
     upstream: str | None = None,
+    choices: list[str] | None = None,
 ) -> Response:
     headers = dict(headers or {})
     retry_after = headers.get("Retry-After")
@@ -167,6 +172,7 @@ def _response(
         instance=f"urn:request:{correlation_id.get()}",
         errors=errors,
         upstream=upstream,
+        choices=choices,
         retry_after=None if retry_after is None else int(retry_after),
     )
     keep = f"public, max-age={_NOT_FOUND_MAX_AGE}" if problem.status == 404 else "no-store"  # noqa: PLR2004  # the status speaks for itself

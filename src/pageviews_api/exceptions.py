@@ -10,6 +10,7 @@
     │   ├── TooManyRequestsError            this client has used up its share
     │   ├── ContentTooLargeError            the request carries a body that is not expected
     │   ├── QueryTooLongError               no meaningful query is as long
+    │   ├── NotAcceptableError              no form that the caller takes
     │   ├── UnknownHostError                the Host header names another site
     │   ├── UnknownProblemError             no problem has this slug
     │   ├── UnknownProjectError             Wikimedia has never counted a view of it
@@ -93,6 +94,14 @@ class ContentTooLargeError(CallerError):
 
 class QueryTooLongError(CallerError):
     """The query part of the URL is longer than any meaningful one."""
+
+
+class NotAcceptableError(CallerError):
+    """The caller takes none of the forms that there are: ``choices``, as media types."""
+
+    def __init__(self, choices: list[str]) -> None:
+        super().__init__(f"This is to be had as {', '.join(choices)}.")
+        self.choices = choices
 
 
 class UnknownHostError(CallerError):

@@ -27,7 +27,7 @@ from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
 from pageviews_api.demo.aqs import sample_aqs
 from pageviews_api.main import create_app
-from pageviews_api.routers import archives as routes
+from pageviews_api.routers import archive_document as routes
 from pageviews_api.schemas.archive import ArchiveDocument
 from pageviews_api.schemas.pageviews import DayStatus
 from tests.conftest import Service
@@ -387,10 +387,11 @@ class TestDocument:
             assert response.headers["cache-control"] == "public, max-age=60"
 
     async def test_document__unknown_parameter(self, service: Service) -> None:
-        """The document takes no parameter."""
-        response = await service.client.get(f"{DOCUMENT}?format=csv")
-        assert response.status_code == 422
-        assert response.json()["errors"][0]["loc"] == ["query", "format"]
+        """The document takes no parameter but those of its form."""
+        for name in ("limit", "layout", "range"):
+            response = await service.client.get(f"{DOCUMENT}?{name}=1")
+            assert response.status_code == 422
+            assert response.json()["errors"][0]["loc"] == ["query", name]
 
     async def test_document__too_many_on_their_way(
         self, service: Service, body: bytes, monkeypatch: pytest.MonkeyPatch

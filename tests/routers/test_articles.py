@@ -520,6 +520,7 @@ async def test_get__with_a_body(service: Service) -> None:
 async def test_head__is_get_without_the_body(base_url: str) -> None:
     """HEAD has the status and headers of GET, and no body (row C12)."""
     async with httpx.AsyncClient(base_url=base_url, headers={"x-request-id": "same"}) as client:
+        await client.get(STRASBOURG)  # what is fetched anew says so in Cache-Status
         for path, status in {
             STRASBOURG: 200,
             f"{STRASBOURG}?foo=1": 422,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import Service
 
-STRASBOURG = "/api/v1/articles/fr.wikipedia/Strasbourg?range=latest-3"
+STRASBOURG = "/api/v1/articles/fr.wikipedia/Strasbourg?range=latest-3&format=json"
 
 tokens = st.text("abcdefghijklmnopqrstuvwxyz0123456789.:/-*,;= ", max_size=40).map(str.strip)
 headers = st.dictionaries(

@@ -69,6 +69,21 @@ def decode(day: date | None, body: bytes) -> Archive:
     )
 
 
+def series_in(day: date, body: bytes) -> Iterator[ArchivedSeries]:
+    """Read the series of the archive of ``day`` one by one, as they are written.
+
+    Raises
+    ------
+    ArchiveCorruptError
+        It is no archive.
+    """
+    try:
+        _, _, items = _read(body)
+        yield from items
+    except _NOT_AS_WRITTEN as e:
+        raise ArchiveCorruptError(f"the archive of {day} is no archive") from e
+
+
 def decode_without_series(day: date, body: bytes) -> Archive:
     """Read the archive of ``day`` as far as its top lists; its ``series`` are left out.
 

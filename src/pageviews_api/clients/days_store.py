@@ -97,20 +97,26 @@ class Checks:
 class KnownSeries:
     """What is held of a series.
 
-    ``holds``: nothing that was asked for is missing, or due to be asked for again.
+    ``holds``: nothing that was asked for is missing, or due to be asked for again. ``fetched``: AQS
+    was asked for it just now.
     """
 
     block: Block
     holds: bool
+    fetched: bool
 
 
 @dataclass(frozen=True, slots=True)
 class KnownTop:
-    """A top list by rank, empty where AQS answered 404, and how current it is."""
+    """A top list by rank, empty where AQS answered 404, and how current it is.
+
+    ``fetched``: AQS was asked for it just now.
+    """
 
     rows: tuple[TopRow, ...]
     checked_at: datetime
     fresh: bool
+    fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +402,7 @@ class DaysStore:
         known = _read_block(held.value)
         if not known.is_empty:
             self._remember(series.project)
-        return KnownSeries(known, holds=wanted(known) is None)
+        return KnownSeries(known, holds=wanted(known) is None, fetched=held.fetched)
 
     def _kept(self, block: Block) -> Filled:
         """Give a block its time. A 404 is not believed for long, even when AQS is down."""
@@ -587,7 +593,10 @@ class DaysStore:
         seen = corrections[1] if corrections and corrections[1].age < held.age else held
         checked_at = seen.checked_at if current else held.checked_at
         return KnownTop(
-            _read_rows(held.value), checked_at, fresh=current and seen.age <= self._freshness
+            _read_rows(held.value),
+            checked_at,
+            fresh=current and seen.age <= self._freshness,
+            fetched=held.fetched,
         )
 
     def _note_list(self, project: str, period: date | Month, *, found: bool) -> None:

@@ -321,6 +321,7 @@ class PageviewsClient:
             first_day=block.oldest if block.days.start == FIRST_DAY else None,
             checked_at=checked_at,
             stale=not fresh or (days is not None and days.any_missing()),
+            fetched=known.fetched,
         )
 
     def _first_day(self, days: DateRange | NamedRange) -> date:
@@ -382,6 +383,7 @@ class PageviewsClient:
             "items": by_period(points, query.granularity),
             "checked_at": told.checked_at.replace(microsecond=0),
             "stale": told.stale,
+            "fetched": told.fetched,
             "notice": self._policy.notice,
         }
 
@@ -418,6 +420,7 @@ class PageviewsClient:
             items=[RankedArticle(**row.model_dump()) for row in top.rows],
             checked_at=top.checked_at,
             stale=not (certain and top.fresh),
+            fetched=top.fetched,
             notice=self._policy.notice,
         )
 

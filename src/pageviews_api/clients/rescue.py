@@ -31,7 +31,7 @@ class Told:
     """What is told of a series, before it is put into words.
 
     ``asked`` is None, and ``days`` too, where the range holds no day yet. ``first_day`` is known
-    where all of the series is held.
+    where all of the series is held. ``fetched``: AQS was asked for it just now.
     """
 
     asked: DateRange | None
@@ -40,6 +40,7 @@ class Told:
     first_day: date | None
     checked_at: datetime
     stale: bool
+    fetched: bool = False
 
 
 class Rescue:

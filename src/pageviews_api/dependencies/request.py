@@ -18,7 +18,7 @@ from pageviews_api.exceptions import (
 )
 from pageviews_api.middleware import client_address
 from pageviews_api.resources import Resources
-from pageviews_api.schemas.query import QueryParameters
+from pageviews_api.schemas.query import FormatParameters, QueryParameters
 
 
 async def _resources(request: Request) -> Resources:
@@ -79,6 +79,9 @@ NoRepeats = Depends(_no_repeats)
 
 NoParametersDep = Annotated[QueryParameters, Query()]
 """Guards a route that takes no parameters."""
+
+OnlyFormatDep = Annotated[FormatParameters, Query()]
+"""Guards a route that takes none but those of the answer's form."""
 
 
 async def _if_none_match(request: Request) -> str | None:

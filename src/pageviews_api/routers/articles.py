@@ -1,12 +1,14 @@
 """How often an article was looked at."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from pageviews_api.dependencies.pageviews import ArticleQueryDep, PageviewsDep
+from pageviews_api.dependencies.reply import ReplyDep
 from pageviews_api.dependencies.request import NoRepeats
+from pageviews_api.routers.responses import data_responses
 from pageviews_api.routers.title_path import TITLE
 from pageviews_api.schemas.pageviews import ArticleSeries
-from pageviews_api.schemas.problem import AS_OF_PROBLEMS, UPSTREAM_PROBLEMS, problem_responses
+from pageviews_api.schemas.problem import AS_OF_PROBLEMS, UPSTREAM_PROBLEMS
 
 router = APIRouter(prefix="/api/v1/articles", tags=["articles"], dependencies=[NoRepeats])
 
@@ -14,15 +16,16 @@ router = APIRouter(prefix="/api/v1/articles", tags=["articles"], dependencies=[N
 @router.get(
     f"/{{project}}/{TITLE}",
     summary="Views of one article",
-    responses=problem_responses(
+    response_model=ArticleSeries,
+    responses=data_responses(
         "article-never-viewed", "unknown-project", *AS_OF_PROBLEMS, *UPSTREAM_PROBLEMS
     ),
 )
-async def get_article(query: ArticleQueryDep, pageviews: PageviewsDep) -> ArticleSeries:
+async def get_article(query: ArticleQueryDep, pageviews: PageviewsDep, reply: ReplyDep) -> Response:
     """How often an article was looked at, by day, week or month, with a summary.
 
     The title may hold slashes, raw or as `%2F`, and spaces or underscores. Upper and lower case
     count. A redirect's title is a series of its own: its views are not in those of the article
     that it leads to.
     """
-    return await pageviews.article(query)
+    return reply.current(await pageviews.article(query), as_of=query.as_of)

@@ -4,14 +4,13 @@ from fastapi import APIRouter, Response
 
 from pageviews_api.dependencies.archive import ArchivedTopListsDep, TopHistoryDep
 from pageviews_api.dependencies.pageviews import PageviewsDep, TopQueryDep
+from pageviews_api.dependencies.reply import ReplyDep
 from pageviews_api.dependencies.request import NoRepeats
+from pageviews_api.representation.freshness import FOR_A_MINUTE, NOT_AT_ALL
+from pageviews_api.routers.responses import data_responses
 from pageviews_api.schemas.archive_answers import RankStatus, TopHistory
 from pageviews_api.schemas.pageviews import TopArticles
-from pageviews_api.schemas.problem import (
-    ARCHIVE_PROBLEMS,
-    UPSTREAM_PROBLEMS,
-    problem_responses,
-)
+from pageviews_api.schemas.problem import ARCHIVE_PROBLEMS, UPSTREAM_PROBLEMS
 
 router = APIRouter(prefix="/api/v1/top", tags=["top"], dependencies=[NoRepeats])
 
@@ -19,25 +18,27 @@ router = APIRouter(prefix="/api/v1/top", tags=["top"], dependencies=[NoRepeats])
 @router.get(
     "/{project}",
     summary="Most viewed articles",
-    responses=problem_responses("no-top-list", "unknown-project", *UPSTREAM_PROBLEMS),
+    response_model=TopArticles,
+    responses=data_responses("no-top-list", "unknown-project", *UPSTREAM_PROBLEMS),
 )
-async def get_top(query: TopQueryDep, pageviews: PageviewsDep) -> TopArticles:
+async def get_top(query: TopQueryDep, pageviews: PageviewsDep, reply: ReplyDep) -> Response:
     """The pages of a project that people looked at most on a day or in a month, by rank.
 
     Wikimedia's list is given as it is: at most 1,000 rows, special pages and the main page
     among them, ties with one rank.
     """
-    return await pageviews.top(query)
+    return reply.current(await pageviews.top(query))
 
 
 @router.get(
     "/{project}/history",
     summary="An article's ranks, archived",
-    responses=problem_responses("not-archived", "archive-corrupt", *ARCHIVE_PROBLEMS),
+    response_model=TopHistory,
+    responses=data_responses("not-archived", "archive-corrupt", *ARCHIVE_PROBLEMS),
 )
 async def get_top_history(
-    asked: TopHistoryDep, lists: ArchivedTopListsDep, response: Response
-) -> TopHistory:
+    asked: TopHistoryDep, lists: ArchivedTopListsDep, reply: ReplyDep
+) -> Response:
     """An article's place in a project's top list, day by day, as far as lists are archived.
 
     At most 366 days at a time; `latest-N` are the N days up to the newest archived list. A day of
@@ -45,5 +46,4 @@ async def get_top_history(
     """
     answer = await lists.history(asked)
     is_whole = all(day.status is not RankStatus.MISSING for day in answer.items)
-    response.headers["Cache-Control"] = "public, max-age=60" if is_whole else "no-store"
-    return answer
+    return reply.kept(answer, FOR_A_MINUTE if is_whole else NOT_AT_ALL)

@@ -14,7 +14,8 @@ from pageviews_api.schemas.query import (
     AskedAgent,
     Day,
     DaysParameters,
-    QueryParameters,
+    FormatParameters,
+    LayoutParameters,
     Series,
     refuse,
 )
@@ -55,7 +56,7 @@ ArchiveDay = Annotated[
 ]
 
 
-class ArchiveListParameters(QueryParameters):
+class ArchiveListParameters(FormatParameters):
     """The query part of a URL that asks which archives there are."""
 
     limit: Annotated[
@@ -69,7 +70,7 @@ class ArchiveListParameters(QueryParameters):
     ] = None
 
 
-class ObservedParameters(QueryParameters):
+class ObservedParameters(LayoutParameters):
     """The query part of a URL that asks for a series as it was observed."""
 
     access: AskedAccess = None
@@ -103,7 +104,7 @@ def _read_place(value: object) -> object:
     return value
 
 
-class DifferencesParameters(QueryParameters):
+class DifferencesParameters(FormatParameters):
     """The query part of a URL that asks what changed between two archives."""
 
     start: Annotated[Day, Field(description="The day of one archive.", examples=["2017-01-01"])]
@@ -137,7 +138,7 @@ class DifferencesParameters(QueryParameters):
         return None if match is None else Place(int(match[1]), match[2])
 
 
-class TopHistoryParameters(DaysParameters):
+class TopHistoryParameters(DaysParameters, FormatParameters):
     """The query part of a URL that asks for an article's ranks."""
 
     article: Annotated[

@@ -106,6 +106,10 @@ class Freshness(AnswerModel):
     notice: Annotated[
         str | None, Field(description="What else to know; set where the data are a sample.")
     ] = None
+    fetched: Annotated[
+        bool,
+        Field(exclude=True, description="Whether Wikimedia had to be asked; not in the answer."),
+    ] = False
 
 
 class _Project(AnswerModel):

@@ -32,6 +32,10 @@ class Problem(BaseModel):
     upstream: Annotated[
         str | None, Field(description="Whose failure it is, where it is not ours.")
     ] = None
+    choices: Annotated[
+        list[str] | None,
+        Field(description="The media types that there are, where none of them was acceptable."),
+    ] = None
     retry_after: Annotated[
         int | None, Field(ge=0, description="Seconds after which asking again makes sense.")
     ] = None
@@ -149,6 +153,14 @@ _PROBLEMS = (
         status=405,
         meaning="The path exists, but not for this method. `Allow` lists those it has.",
         remedy="Use one of the methods in `Allow`.",
+    ),
+    ProblemType(
+        slug="not-acceptable",
+        title="Not acceptable",
+        status=406,
+        meaning="`Accept` takes none of the forms in which this is to be had. `choices` lists "
+        "them.",
+        remedy="Name one of `choices` in `Accept`, or `format` in the URL.",
     ),
     ProblemType(
         slug="content-too-large",

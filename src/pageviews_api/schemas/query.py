@@ -37,6 +37,21 @@ class Granularity(StrEnum):
     MONTHLY = "monthly"
 
 
+class Format(StrEnum):
+    """In which form an answer comes."""
+
+    JSON = "json"
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+
+class Layout(StrEnum):
+    """How CSV is laid out: a row for each number, or a row for each date."""
+
+    LONG = "long"
+    WIDE = "wide"
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One line of daily numbers: an article's, or a project's total where ``article`` is None."""
@@ -93,6 +108,14 @@ def _read_month(value: object) -> object:
     return parse_month(value) if isinstance(value, str) else value
 
 
+def _read_yes_or_no(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value not in {"true", "false"}:
+        raise ValueError("is neither true nor false")
+    return value == "true"
+
+
 def _check_range(value: str) -> str:
     try:
         return NamedRange.parse(value).name
@@ -119,6 +142,51 @@ class QueryParameters(BaseModel):
     """The query part of a URL. An unknown parameter is refused, by its name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FormatParameters(QueryParameters):
+    """The part of a query that names the form of the answer."""
+
+    format: Annotated[
+        Format | None,
+        Field(
+            description="The form of the answer: `json`, `csv` (RFC 4180, UTF-8, with a heading), "
+            "or `ndjson` (a JSON object a line, with the same columns). It wins over `Accept`. "
+            "Default: what `Accept` prefers; `json`."
+        ),
+    ] = None
+    excel: Annotated[
+        bool | None,
+        BeforeValidator(_read_yes_or_no),
+        Field(
+            description="Only with `csv`: written for spreadsheets, with a byte order mark, and "
+            "with an apostrophe before text that they would take for a formula."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _excel_reads_csv(self) -> Self:
+        if self.excel is not None and self.format is not Format.CSV:
+            refuse("excel", "is for format=csv only")
+        return self
+
+
+class LayoutParameters(FormatParameters):
+    """The same for views, which CSV can lay out in two ways."""
+
+    layout: Annotated[
+        Layout | None,
+        Field(
+            description="Only with `csv`: `long`, a row for each number (the default), or `wide`, "
+            "a row for each date and a column for each series."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _only_csv_has_layouts(self) -> Self:
+        if self.layout is not None and self.format is not Format.CSV:
+            refuse("layout", "is for format=csv only")
+        return self
 
 
 class DaysParameters(QueryParameters):
@@ -174,7 +242,7 @@ class DaysParameters(QueryParameters):
         return NamedRange(self.range or "latest-30")
 
 
-class SeriesParameters(DaysParameters):
+class SeriesParameters(DaysParameters, LayoutParameters):
     """The query part of a URL that asks for a series."""
 
     access: AskedAccess = None
@@ -193,7 +261,7 @@ class SeriesParameters(DaysParameters):
     ] = None
 
 
-class TopParameters(QueryParameters):
+class TopParameters(FormatParameters):
     """The query part of a URL that asks for a list of most viewed articles."""
 
     date: Annotated[

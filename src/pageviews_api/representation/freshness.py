@@ -1,0 +1,59 @@
+"""For how long an answer may be kept by others, and what this service's own cache did for it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pageviews_api.schemas.pageviews import Freshness
+
+CACHE = "pageviews-api"
+"""Our name in ``Cache-Status``."""
+
+WHILE_REVALIDATING = 600
+"""Seconds for which a cache may go on while it asks anew (RFC 5861 §3)."""
+
+IF_ERROR = 86_400
+"""Seconds for which a cache may go on where we cannot be reached (RFC 5861 §4)."""
+
+FOR_A_DAY = "public, max-age=86400"
+"""For what does not change any more."""
+
+FOR_A_MINUTE = "public, max-age=60"
+"""For what may be replaced, or grow, any time."""
+
+NOT_AT_ALL = "no-store"
+"""For what holds at this moment only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """How current an answer is that was made of what the service holds.
+
+    ``left`` is how many seconds it is fresh for, negative where it is stale. ``fetched``: Wikimedia
+    had to be asked for it.
+    """
+
+    left: int
+    fetched: bool
+
+    @classmethod
+    def of(cls, answer: Freshness, *, fresh_for: timedelta, now: datetime) -> "Currency":
+        """Tell it by when an answer was checked; one that calls itself stale is never fresh."""
+        left = int((answer.checked_at + fresh_for - now).total_seconds())
+        return cls(min(left, -1) if answer.stale else max(left, 0), answer.fetched)
+
+    @property
+    def cache_control(self) -> str:
+        """``Cache-Control``: fresh for what is left of our own freshness (RFC 9111 §5.2.2).
+
+        There is no ``Age`` beside it: a cache would count the time twice.
+        """
+        return (
+            f"public, max-age={max(self.left, 0)}, "
+            f"stale-while-revalidate={WHILE_REVALIDATING}, stale-if-error={IF_ERROR}"
+        )
+
+    @property
+    def cache_status(self) -> str:
+        """``Cache-Status`` (RFC 9211): whether it was held, and for how long it is fresh."""
+        how = "fwd=miss; stored" if self.fetched else "hit"
+        return f"{CACHE}; {how}; ttl={self.left}"

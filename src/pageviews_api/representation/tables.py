@@ -1,0 +1,218 @@
+"""Answers as rows: the same for CSV and for NDJSON, under stable names. Pure.
+
+Rows are tidy: each says of which series it is. What an answer tells as a whole (its summary, how
+current it is) is in JSON only.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import singledispatch
+from itertools import chain
+
+from pageviews_api.representation.writers import Value
+from pageviews_api.schemas.archive import ArchivedSeries
+from pageviews_api.schemas.archive_answers import (
+    ArchiveDifferences,
+    ArchiveList,
+    ObservedSeries,
+    TopHistory,
+)
+from pageviews_api.schemas.data_state import KnownProjects
+from pageviews_api.schemas.pageviews import (
+    ArticleSeries,
+    DayPoint,
+    PeriodPoint,
+    ProjectSeries,
+    TopArticles,
+)
+from pageviews_api.schemas.query import Granularity
+
+Row = Sequence[Value]
+
+SERIES = ("project", "article", "access", "agent")
+"""What every row of views begins with; ``article`` is empty where it is a project's total."""
+
+_DAY = ("date", "views", "status", "observed_on")
+_PERIOD = ("date", "end", "views", "days_counted", "days_in_period", "partial", "per_day")
+
+SERIES_DAYS = (*SERIES, "granularity", *_DAY)
+SERIES_PERIODS = (*SERIES, "granularity", *_PERIOD)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One column of a wide table: its heading, and its views by the first day of each item."""
+
+    name: str
+    views: Mapping[date, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under the names of their columns.
+
+    ``name`` is what a file of it is called, without an ending. ``lines`` are the series in it, for
+    the wide layout; there are none where it tells of no series.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Iterable[Row]
+    lines: Sequence[Line] = field(default=())
+
+    def wide(self) -> "Table":
+        """Turn it into one row a date and one column a series."""
+        days = sorted(set(chain.from_iterable(line.views for line in self.lines)))
+        columns = ("date", *(line.name for line in self.lines))
+        rows = ([day, *(line.views.get(day) for line in self.lines)] for day in days)
+        return Table(self.name, columns, rows)
+
+
+@singledispatch
+def table(answer: object) -> Table:
+    """Make rows of an answer, in its own order."""
+    raise TypeError(f"{type(answer).__name__} is no table")
+
+
+@table.register
+def _of_article(answer: ArticleSeries) -> Table:
+    return series_table([answer], name=_name(answer.project, answer.article, answer))
+
+
+@table.register
+def _of_project(answer: ProjectSeries) -> Table:
+    return series_table([answer], name=_name(answer.project, None, answer))
+
+
+def series_table(answers: Sequence[ArticleSeries | ProjectSeries], *, name: str) -> Table:
+    """Put series of one granularity below each other; they are at least one."""
+    daily = answers[0].granularity is Granularity.DAILY
+    return Table(
+        name,
+        SERIES_DAYS if daily else SERIES_PERIODS,
+        chain.from_iterable(map(_series_rows, answers)),
+        [_line(answer) for answer in answers],
+    )
+
+
+def _series_rows(answer: ArticleSeries | ProjectSeries) -> Iterator[Row]:
+    article = answer.article if isinstance(answer, ArticleSeries) else None
+    what = (answer.project, article, answer.access, answer.agent, answer.granularity)
+    return ([*what, *_figures(point)] for point in answer.items)
+
+
+def _figures(point: DayPoint | PeriodPoint) -> Row:
+    if isinstance(point, DayPoint):
+        return point.date, point.views, point.status, point.observed_on
+    days = point.days_counted, point.days_in_period
+    return point.start, point.end, point.views, *days, point.partial, point.per_day
+
+
+def _line(answer: ArticleSeries | ProjectSeries) -> Line:
+    name = answer.article if isinstance(answer, ArticleSeries) else answer.project
+    return Line(name, {_first_day(point): point.views for point in answer.items})
+
+
+def _first_day(point: DayPoint | PeriodPoint) -> date:
+    return point.date if isinstance(point, DayPoint) else point.start
+
+
+@table.register
+def _of_observed(answer: ObservedSeries) -> Table:
+    what = (answer.project, answer.article, answer.access, answer.agent)
+    rows = ([*what, one.date, one.views, one.status, answer.observed_on] for one in answer.items)
+    name = answer.article or answer.project
+    line = Line(name, {point.date: point.views for point in answer.items})
+    file = _joined(answer.project, answer.article, "archived", answer.date)
+    return Table(file, (*SERIES, *_DAY), rows, [line])
+
+
+@table.register
+def _of_top(answer: TopArticles) -> Table:
+    period = answer.month or answer.date
+    what = (answer.project, answer.access, answer.agent, period)
+    rows = ([*what, row.rank, row.article, row.views] for row in answer.items)
+    columns = ("project", "access", "agent", "date", "rank", "article", "views")
+    return Table(_joined(answer.project, "top", period), columns, rows)
+
+
+@table.register
+def _of_top_history(answer: TopHistory) -> Table:
+    what = (answer.project, answer.article, answer.access, answer.agent)
+    rows = ([*what, one.date, one.rank, one.views, one.status] for one in answer.items)
+    columns = (*SERIES, "date", "rank", "views", "status")
+    return Table(_joined(answer.project, answer.article, "ranks"), columns, rows)
+
+
+@table.register
+def _of_projects(answer: KnownProjects) -> Table:
+    rows = ([one.project, one.complete_through, one.checked_at] for one in answer.items)
+    return Table("projects", ("project", "complete_through", "checked_at"), rows)
+
+
+@table.register
+def _of_archives(answer: ArchiveList) -> Table:
+    columns = (
+        *("date", "observed_on", "late", "complete", "window_start", "window_end"),
+        *("series_ok", "series_no_data", "series_failed", "known_days", "top_lists"),
+        *("size", "sha256", "reason"),
+    )
+    rows = (
+        [
+            *(one.date, one.observed_on, one.late, one.complete),
+            *((one.window.start, one.window.end) if one.window else (None, None)),
+            *(
+                (one.series.ok, one.series.no_data, one.series.failed)
+                if one.series
+                else (None, None, None)
+            ),
+            *(one.known_days, one.top_lists, one.size, one.sha256, one.reason),
+        ]
+        for one in answer.items
+    )
+    return Table("archives", columns, rows)
+
+
+@table.register
+def _of_differences(answer: ArchiveDifferences) -> Table:
+    columns = (
+        *SERIES,
+        "date",
+        "before",
+        "before_status",
+        "after",
+        "after_status",
+        "change",
+        "kind",
+    )
+    rows = (
+        [
+            *(one.project, one.article, one.access, one.agent, one.date),
+            *(one.before, one.before_status, one.after, one.after_status, one.change, one.kind),
+        ]
+        for one in answer.changed
+    )
+    between = answer.earlier.date, answer.later.date
+    return Table(_joined("changed", *between), columns, rows)
+
+
+ARCHIVED = (*SERIES, "outcome", *_DAY)
+"""The columns of a whole archive; a series without numbers has one row, without a date."""
+
+
+def archived_rows(series: ArchivedSeries) -> Iterator[Row]:
+    """Make rows of one series of an archive."""
+    what = (series.project, series.article, series.access, series.agent, series.outcome)
+    if not series.points:
+        yield [*what, None, None, None, None]
+    for point in series.points:
+        yield [*what, point.date, point.views, point.status, point.observed_on]
+
+
+def _name(project: str, article: str | None, answer: ArticleSeries | ProjectSeries) -> str:
+    return _joined(project, article, answer.start, answer.end)
+
+
+def _joined(*parts: object) -> str:
+    return "_".join(str(part) for part in parts if part is not None)
