@@ -40,7 +40,7 @@ def app() -> FastAPI:
         allowed_origins=ORIGIN,
         allowed_hosts="testserver",
         archive_enabled=False,
-        rate_limit=7,
+        rate_limit=8,
     )
     app = create_app(settings, clock=FakeClock())
 

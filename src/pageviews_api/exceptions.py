@@ -8,7 +8,9 @@
     │   ├── InvalidParameterError           a parameter has no meaning; names it
     │   │   └── InvalidDateRangeError
     │   ├── TooManyRequestsError            this client has used up its share
-    │   ├── ContentTooLargeError            the request carries a body that is not expected
+    │   ├── ContentTooLargeError            a body where none is expected, or too long a one
+    │   ├── UnsupportedMediaTypeError       the body is not of the kind that is read here
+    │   ├── SlowRequestError                the body did not come in time
     │   ├── QueryTooLongError               no meaningful query is as long
     │   ├── NotAcceptableError              no form that the caller takes
     │   ├── UnknownHostError                the Host header names another site
@@ -89,7 +91,15 @@ class TooManyRequestsError(CallerError):
 
 
 class ContentTooLargeError(CallerError):
-    """The request carries a body that is not expected here."""
+    """The request carries a body where none is expected, or a longer one than is taken."""
+
+
+class UnsupportedMediaTypeError(CallerError):
+    """The body is not of the media type that is read here, or is compressed."""
+
+
+class SlowRequestError(CallerError):
+    """The body of the request did not come whole in time."""
 
 
 class QueryTooLongError(CallerError):

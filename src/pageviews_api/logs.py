@@ -27,7 +27,7 @@ _TALKATIVE = (
 headers that they sign, session tokens among them."""
 
 _SILENT = "uvicorn.access"
-"""Uvicorn's line for each request; ours says more (``middleware.LogMiddleware``)."""
+"""Uvicorn's line for each request; ours says more (``middleware.logs``)."""
 
 
 def set_up_logs(level: str, log_format: str | None, *, stream: TextIO | None = None) -> None:

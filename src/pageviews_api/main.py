@@ -21,17 +21,15 @@ from pageviews_api.docs_page import add_docs_page
 from pageviews_api.exception_handlers import install_exception_handlers, problem_response
 from pageviews_api.exceptions import ArchiveError, ConfigurationError
 from pageviews_api.logs import set_up_logs
-from pageviews_api.middleware import (
-    CatchAllMiddleware,
-    HeadMiddleware,
-    HostMiddleware,
-    LogMiddleware,
-    LosslessPathMiddleware,
-    RateLimitMiddleware,
-    SecurityHeadersMiddleware,
-    SizeMiddleware,
-    is_request_id,
-)
+from pageviews_api.middleware.clients import RateLimitMiddleware
+from pageviews_api.middleware.errors import CatchAllMiddleware
+from pageviews_api.middleware.host import HostMiddleware
+from pageviews_api.middleware.logs import LogMiddleware, is_request_id
+from pageviews_api.middleware.methods import MethodsMiddleware
+from pageviews_api.middleware.path import LosslessPathMiddleware
+from pageviews_api.middleware.security import SecurityHeadersMiddleware
+from pageviews_api.middleware.size import SizeMiddleware
+from pageviews_api.rate_limit import RateLimit
 from pageviews_api.resources import Resources, open_resources
 from pageviews_api.routers import (
     archive_runs,
@@ -55,6 +53,7 @@ from pageviews_api.schemas.data_state import DataState, KnownProjects
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries, TopArticles
 from pageviews_api.schemas.problem import Problem
+from pageviews_api.shared import Shared
 
 STOP_WITHIN = 5.0
 """Seconds that the archive task may take to end; the write in hand takes at most 4."""
@@ -62,11 +61,27 @@ STOP_WITHIN = 5.0
 CORS_MAX_AGE = 7200
 """Seconds for which a browser may keep a preflight's answer: Chromium's cap."""
 
-EXPOSED_HEADERS = ["ETag", "Link", "Retry-After", "X-Request-ID"]
+ALLOWED_HEADERS = ["Authorization", "Content-Type", "If-None-Match", "X-Request-ID"]
+"""Headers that a browser's script may send beside the usual ones."""
+
+EXPOSED_HEADERS = [
+    "Cache-Status",
+    "Content-Disposition",
+    "ETag",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+]
 """Headers that a browser's script may read beside the usual ones."""
 
-COMPRESSED = ("application/problem+json", "application/x-ndjson", "text/csv")
+COMPRESSED = ("application/problem+json", "text/csv")
 """What is compressed beside the usual types (JSON, HTML, scripts, styles, SVG)."""
+
+COMPRESSED_LINE_BY_LINE = "application/x-ndjson"
+"""What is compressed so that each piece can be read as soon as it has been sent."""
 
 DESCRIPTION = """
 Wikipedia's pageviews, fetched once from Wikimedia, kept, and served to everybody.
@@ -123,6 +138,11 @@ def create_app(
             async with _archiving(resources):
                 yield
 
+    def shared() -> Shared | None:
+        resources: Resources | None = getattr(app.state, "resources", None)
+        return None if resources is None else resources.shared
+
+    limit = RateLimit(settings.rate_limit, processes=settings.processes, clock=clock, shared=shared)
     app = FastAPI(
         title="pageviews_api",
         summary="Wikipedia pageviews for everybody who shows them.",
@@ -135,7 +155,7 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
         lifespan=lifespan,
-        middleware=_middleware(settings, clock),
+        middleware=_middleware(settings, limit),
     )
     install_exception_handlers(app)
     for router in (articles, projects, top, archives, archive_runs, data_state, problems, health):
@@ -180,33 +200,34 @@ async def _archiving(resources: Resources) -> AsyncIterator[None]:
         )
 
 
-def _middleware(settings: Settings, clock: Clock) -> list[Middleware]:
+def _middleware(settings: Settings, limit: RateLimit) -> list[Middleware]:
     for media_type in COMPRESSED:
         add_compress_type(media_type)
+    add_compress_type(COMPRESSED_LINE_BY_LINE, streaming=True)
     return [
         Middleware(CorrelationIdMiddleware, validator=is_request_id),
         Middleware(LogMiddleware),
         Middleware(
             CORSMiddleware,
             allow_origins=settings.allowed_origins,
-            allow_methods=["GET", "HEAD", "OPTIONS"],
-            allow_headers=["X-Request-ID"],
+            allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
+            allow_headers=ALLOWED_HEADERS,
             expose_headers=EXPOSED_HEADERS,
             allow_credentials=False,
             max_age=CORS_MAX_AGE,
         ),
         Middleware(SecurityHeadersMiddleware),
-        Middleware(CatchAllMiddleware, respond=problem_response),
-        Middleware(HostMiddleware, allowed_hosts=settings.allowed_hosts),
         Middleware(
             RateLimitMiddleware,
-            per_minute=settings.rate_limit,
+            limit=limit,
             proxy_hops=settings.proxy_hops,
-            clock=clock,
+            respond=problem_response,
         ),
+        Middleware(CatchAllMiddleware, respond=problem_response),
+        Middleware(HostMiddleware, allowed_hosts=settings.allowed_hosts),
         Middleware(SizeMiddleware),
-        Middleware(HeadMiddleware),
-        # Inside HEAD, which must tell what GET does, and inside CORS, which adds to `Vary`.
+        Middleware(MethodsMiddleware),
+        # Inside the methods: HEAD must tell what GET does, and inside CORS, which adds to `Vary`.
         Middleware(CompressMiddleware),
         Middleware(LosslessPathMiddleware),
     ]

@@ -41,7 +41,9 @@ async def test_serve__answers_on_its_port() -> None:
         assert await server.stop() in {0, -signal.SIGTERM}
     events = [json.loads(line) for line in server.log]
     assert events[0]["message"] == "service starts"
-    assert {"uvicorn.error", "pageviews_api.middleware"} <= {event["logger"] for event in events}
+    assert {"uvicorn.error", "pageviews_api.middleware.logs"} <= {
+        event["logger"] for event in events
+    }
 
 
 async def test_serve__port_is_taken() -> None:

@@ -16,7 +16,7 @@ from pageviews_api.exceptions import (
     InvalidParameterError,
     NotAuthorisedError,
 )
-from pageviews_api.middleware import client_address
+from pageviews_api.middleware.clients import client_address
 from pageviews_api.resources import Resources
 from pageviews_api.schemas.query import FormatParameters, QueryParameters
 

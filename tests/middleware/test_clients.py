@@ -1,0 +1,129 @@
+"""Who asks, and how much each client has left."""
+
+import http_sf
+import pytest
+
+from pageviews_api.middleware.clients import client_address
+from tests.support.asgi import PAGE, Answer, app_with, ask, scope_of
+from tests.support.clock import FakeClock
+
+
+def told(answer: Answer) -> tuple[int, int, int, int]:
+    """Read the limit's fields as structured fields (RFC 9651): quota, window, left, seconds."""
+    ((policy, policy_parameters),) = http_sf.parse(
+        answer.headers["ratelimit-policy"].encode(), tltype="list"
+    )
+    ((name, parameters),) = http_sf.parse(answer.headers["ratelimit"].encode(), tltype="list")
+    assert policy == name == "default"
+    assert policy_parameters.keys() == {"q", "w"}
+    assert parameters.keys() == {"r", "t"}
+    return policy_parameters["q"], policy_parameters["w"], parameters["r"], parameters["t"]
+
+
+async def test_rate_limit__of_one_client() -> None:
+    """A client may use up its minute at once; then it is told how long to wait (row C14)."""
+    clock = FakeClock()
+    app = app_with(clock, rate_limit=3)
+    assert [(await ask(app, scope_of())).status for _ in range(4)] == [200, 200, 200, 429]
+    limited = await ask(app, scope_of(method="HEAD"))
+    assert (limited.status, limited.headers["retry-after"]) == (429, "20")
+    assert (await ask(app, scope_of(client=("203.0.113.2", 1)))).status == 200
+    clock.advance(20)
+    assert [(await ask(app, scope_of())).status for _ in range(2)] == [200, 429]
+    clock.advance(3600)
+    assert [(await ask(app, scope_of())).status for _ in range(4)] == [200, 200, 200, 429]
+
+
+async def test_rate_limit__is_told() -> None:
+    """Every answer tells what is left and for how long, a 429 when to come back."""
+    clock = FakeClock()
+    app = app_with(clock, rate_limit=3)
+    assert told(await ask(app, scope_of())) == (3, 60, 2, 20)
+    assert told(await ask(app, scope_of("/none"))) == (3, 60, 1, 40)
+    assert told(await ask(app, scope_of(method="OPTIONS"))) == (3, 60, 0, 20)
+    clock.advance(5)
+    for _ in range(2):
+        limited = await ask(app, scope_of())
+        assert limited.status == 429
+        assert limited.headers["content-type"] == "application/problem+json"
+        assert limited.headers["cache-control"] == "no-store"
+        assert told(limited) == (3, 60, 0, 15)
+        assert limited.headers["retry-after"] == "15"
+    clock.advance(35)
+    assert told(await ask(app, scope_of("/api/none?" + "x" * 5000))) == (3, 60, 1, 40)
+
+
+async def test_rate_limit__of_refusals() -> None:
+    """What is refused for its form counts as well, and tells what is left."""
+    app = app_with(rate_limit=10)
+    refused = [
+        scope_of("/none"),
+        scope_of(method="DELETE"),
+        scope_of(headers=[("host", "a"), ("content-length", "1")]),
+        scope_of(headers=[]),
+        scope_of() | {"query_string": b"x" * 5000},
+    ]
+    for number, scope in enumerate(refused, start=1):
+        answer = await ask(app, scope)
+        assert answer.status >= 400
+        assert told(answer)[2] == 10 - number
+
+
+async def test_rate_limit__of_probes() -> None:
+    """Probes are answered however often they ask."""
+    app = app_with(rate_limit=1)
+    await ask(app, scope_of())
+    answers = [await ask(app, scope_of("/healthz")) for _ in range(5)]
+    assert {answer.status for answer in answers} == {200}
+    assert not any("ratelimit" in answer.headers for answer in answers)
+
+
+async def test_rate_limit__forged_addresses() -> None:
+    """What a client writes into X-Forwarded-For neither frees it nor names others (row C15)."""
+    for hops, real in ((0, ""), (1, ", 203.0.113.1"), (2, ", 203.0.113.1, 198.51.100.1")):
+        app = app_with(rate_limit=3, trusted_proxy_hops=hops)
+        statuses = []
+        for number in range(6):
+            forged = f"10.0.0.{number}{real}"
+            headers = [("host", "a"), ("x-forwarded-for", forged)]
+            statuses.append((await ask(app, scope_of(PAGE, headers))).status)
+        assert statuses == [200, 200, 200, 429, 429, 429]
+
+
+async def test_rate_limit__of_another_client() -> None:
+    """Whoever is named by the trusted proxy has a limit of their own."""
+    app = app_with(rate_limit=1, trusted_proxy_hops=1)
+    for address in ("203.0.113.1", "203.0.113.2", "2001:db8:1::1", "2001:db8:1:1::1"):
+        headers = [("host", "a"), ("x-forwarded-for", address)]
+        statuses = [(await ask(app, scope_of(PAGE, headers))).status for _ in range(2)]
+        assert statuses == [200, 429]
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "hops", "address"),
+    [
+        ([], 0, "203.0.113.1"),
+        (["10.0.0.1"], 0, "203.0.113.1"),
+        ([], 1, "203.0.113.1"),
+        ([""], 1, "203.0.113.1"),
+        ([" , ,"], 1, "203.0.113.1"),
+        (["10.0.0.1"], 1, "10.0.0.1"),
+        (["forged, 10.0.0.1"], 1, "10.0.0.1"),
+        (["forged", "10.0.0.1"], 1, "10.0.0.1"),
+        (["forged,10.0.0.1 "], 1, "10.0.0.1"),
+        (["10.0.0.1"], 2, "203.0.113.1"),
+        (["10.0.0.1, 10.0.0.2"], 2, "10.0.0.1"),
+        (["forged, 10.0.0.1, 10.0.0.2"], 2, "10.0.0.1"),
+        (["2001:db8::1"], 1, "2001:db8::1"),
+        (["x" * 10_000], 1, "x" * 64),
+    ],
+)
+def test_client_address__with_proxies(forwarded: list[str], hops: int, address: str) -> None:
+    """The address is the one that the outermost trusted proxy saw, else the peer's."""
+    scope = scope_of(PAGE, [("x-forwarded-for", value) for value in forwarded])
+    assert client_address(scope, proxy_hops=hops) == address
+
+
+def test_client_address__without_a_peer() -> None:
+    """Over a Unix socket there is no address; all are one client."""
+    assert client_address(scope_of(client=None), proxy_hops=0) == "unknown"
