@@ -30,13 +30,16 @@ MAY_USE = {
     "shared_gate": frozenset({"budget", "clock", "exceptions", "shared"}),
     "clients": PURE | {"budget", "cache", "days", "series"},
     "archive": PURE | {"clients", "days", "series"},
+    "article_sets": PURE | {"budget", "clients"},
     "representation": frozenset({"daterange", "exceptions", "schemas"}),
     "config": frozenset({"exceptions", "schemas"}),
     "logs": frozenset[str](),
     "resources": PURE
-    | {"", "archive", "budget", "cache", "clients", "config"}
+    | {"", "archive", "article_sets", "budget", "cache", "clients", "config"}
     | {"scheduler", "shared", "shared_gate"},
-    "dependencies": PURE | {"archive", "clients", "middleware", "representation", "resources"},
+    "dependencies": PURE
+    | {"archive", "article_sets", "clients", "exception_handlers"}
+    | {"middleware", "representation", "resources"},
     "routers": PURE | {"", "archive", "clients", "dependencies", "representation", "series"},
     "exception_handlers": frozenset({"clock", "exceptions", "schemas"}),
     "middleware": frozenset({"clock", "exceptions", "rate_limit", "schemas"}),

@@ -49,6 +49,12 @@ NOT_ASKING_AQS = {
 }
 """The errors of what is answered without AQS."""
 
+ARTICLE = "/api/v1/articles/{project}/{article}"
+SET = "/api/v1/articles"
+BATCH = "/api/v1/articles/batch"
+PROJECT = "/api/v1/projects/{project}"
+TOP = "/api/v1/top/{project}"
+
 VALUES = {
     "start": "2026-11-01",
     "end": "2026-11-02",
@@ -74,7 +80,7 @@ def document() -> Schema:
 def operations(document: Schema) -> Iterator[tuple[str, Schema]]:
     """Go through the operations; what a path has beside GET is POST."""
     for path, methods in document["paths"].items():
-        assert {"get"} <= methods.keys() <= {"get", "post"}
+        assert methods.keys() <= {"get", "post"}
         for operation in methods.values():
             yield path, operation
 
@@ -85,9 +91,9 @@ def validator(document: Schema, schema: Schema) -> OAS31Validator:
     return OAS31Validator(whole, format_checker=oas31_format_checker)
 
 
-def check(document: Schema, response: httpx.Response, path: str) -> None:
+def check(document: Schema, response: httpx.Response, path: str, method: str = "get") -> None:
     """Hold an answer against what is published for its path, status and media type."""
-    responses = document["paths"][path]["get"]["responses"]
+    responses = document["paths"][path][method]["responses"]
     content = responses[str(response.status_code)]["content"]
     schema = content[response.headers["content-type"]]["schema"]
     errors = [error.message for error in validator(document, schema).iter_errors(response.json())]
@@ -98,6 +104,15 @@ def resolved(document: Schema, schema: Schema) -> Schema:
     """Follow the reference that a schema is."""
     named: Schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
     return named
+
+
+def single_parameters(operation: Schema) -> list[str]:
+    """Tell the parameters of a query that are no lists, which may be given more than once."""
+    return [
+        one["name"]
+        for one in operation.get("parameters", [])
+        if one["in"] == "query" and one["schema"].get("type") != "array"
+    ]
 
 
 def test_document__is_the_committed_one(document: Schema) -> None:
@@ -135,6 +150,8 @@ def test_parameters__are_described(document: Schema) -> None:
         ("/api/v1/archives/diff", "start"),
         ("/api/v1/archives/diff", "end"),
         ("/api/v1/top/{project}/history", "article"),
+        ("/api/v1/articles", "article"),
+        ("/api/v1/articles", "project"),
     }
     for path, operation in operations(document):
         for parameter in operation.get("parameters", []):
@@ -147,12 +164,14 @@ def test_answers__have_a_valid_example(document: Schema) -> None:
     """The model of every good answer has an example, which is valid."""
     for path, operation in operations(document):
         (good,) = operation["responses"].keys() & {"200", "202"}
-        schema = operation["responses"][good]["content"]["application/json"]["schema"]
-        (example,) = resolved(document, schema)["examples"]
-        errors = list(validator(document, schema).iter_errors(example))
-        assert (path, errors) == (path, [])
-        left_out = resolved(document, schema)["properties"].keys() - example.keys()
-        assert left_out <= {"as_of"}, path  # it is there only where it was asked for
+        content = operation["responses"][good]["content"]
+        schema = content[min(content)]["schema"]  # application/json, where it is among them
+        for one in schema.get("oneOf", [schema]):
+            for example in resolved(document, one)["examples"]:
+                errors = list(validator(document, schema).iter_errors(example))
+                assert (path, errors) == (path, [])
+                left_out = resolved(document, one)["properties"].keys() - example.keys()
+                assert left_out <= {"as_of"}, path  # it is there only where it was asked for
 
 
 async def test_answers__have_true_examples(document: Schema) -> None:
@@ -200,6 +219,10 @@ def test_errors__are_problems(document: Schema) -> None:
         elif path.endswith("/run"):
             more = {413} if "202" in operation["responses"] else {404, 502, 503}
             assert errors == {400, 401, 403, 414, 422, 429} | more
+        elif path == SET:
+            assert errors == {400, 406, 414, 422, 429, 502, 503, 504}
+        elif path == BATCH:
+            assert errors == {400, 408, 413, 414, 415, 422, 429}
         elif path.startswith("/api/"):
             assert errors == {400, 404, 406, 414, 422, 429, 502, 503, 504}, path
         for status in errors:
@@ -231,21 +254,16 @@ async def test_parameters__given_twice(service: Service, document: Schema) -> No
         if "security" in operation:
             continue  # who is not the operator is told of nothing else
         target = path.format_map({name: quote(value) for name, value in VALUES.items()})
-        names = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query"]
-        for name in [*names, "unknown"]:
+        method = "post" if "requestBody" in operation else "get"
+        for name in [*single_parameters(operation), "unknown"]:
             pair = f"{name}={VALUES.get(name, '1')}"
-            response = await service.client.get(f"{target}?{pair}&{pair}")
+            response = await service.client.request(method, f"{target}?{pair}&{pair}")
             assert (target, name, response.status_code) == (target, name, 422)
             assert [error["loc"] for error in response.json()["errors"]] == [["query", name]]
-            check(document, response, path)
+            check(document, response, path, method)
             doubled += 1
-    assert doubled == 70
+    assert doubled == 82
     assert service.aqs.count() == 0
-
-
-ARTICLE = "/api/v1/articles/{project}/{article}"
-PROJECT = "/api/v1/projects/{project}"
-TOP = "/api/v1/top/{project}"
 
 
 class TestRealAnswers:
@@ -276,6 +294,23 @@ class TestRealAnswers:
             assert (await self._check(service, TOP, query)).status_code == 200
         for path in ("/problems/{slug}", "/healthz", "/readyz"):
             assert (await self._check(service, path)).status_code == 200
+
+    async def test_answers__of_many(self, service: Service) -> None:
+        """A set with a failure is valid, and so is every line of a batch."""
+        query = "?project=fr.wikipedia&article=Strasbourg&article=Nobody"
+        assert (await self._check(service, SET, query)).status_code == 200
+        items = [
+            {"project": "fr.wikipedia", "article": title}
+            for title in ("Strasbourg", "Nobody", "..")
+        ]
+        response = await service.client.post(BATCH, json={"items": items})
+        document = service.app.openapi()
+        content = document["paths"][BATCH]["post"]["responses"]["200"]["content"]
+        (schema,) = (one["schema"] for one in content.values())
+        lines = response.text.splitlines()
+        assert len(lines) == 4
+        for line in lines:
+            assert list(validator(document, schema).iter_errors(json.loads(line))) == []
 
     async def test_answers__archived(self, service: Service) -> None:
         """What is told of the archives is valid: lists, documents, series, differences, ranks."""

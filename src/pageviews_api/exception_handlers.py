@@ -32,6 +32,7 @@ from pageviews_api.exceptions import (
     PageviewsApiError,
     QueryTooLongError,
     SlowRequestError,
+    TooManyBatchesError,
     TooManyRequestsError,
     TooManyRunsError,
     TopListNotFoundError,
@@ -50,7 +51,7 @@ from pageviews_api.exceptions import (
     UpstreamUnreachableError,
     UpstreamUntrustedError,
 )
-from pageviews_api.schemas.problem import MEDIA_TYPE, PROBLEMS, Problem, ProblemField, ProblemType
+from pageviews_api.schemas.problem import MEDIA_TYPE, PROBLEMS, Problem, ProblemField
 
 SLUGS: Mapping[type[PageviewsApiError], str] = {
     AdminDisabledError: "admin-disabled",
@@ -72,6 +73,7 @@ SLUGS: Mapping[type[PageviewsApiError], str] = {
     NotAuthorisedError: "not-authorised",
     QueryTooLongError: "uri-too-long",
     SlowRequestError: "request-timeout",
+    TooManyBatchesError: "too-many-batches",
     TooManyRequestsError: "too-many-requests",
     TooManyRunsError: "too-many-runs",
     TopListNotFoundError: "no-top-list",
@@ -126,15 +128,22 @@ def problem_response(error: Exception) -> Response:
     """Tell an error to the caller: an unforeseen one without a word of what it says."""
     match error:
         case PageviewsApiError():
-            return _response(PROBLEMS[SLUGS[type(error)]], **_told(error), headers=_headers(error))
+            return _response(problem_of(error), headers=_headers(error))
         case RequestValidationError():
             errors = [_field(one) for one in error.errors()]
-            return _response(PROBLEMS["invalid-request"], detail=_sum_up(errors), errors=errors)
+            return _response(_problem("invalid-request", detail=_sum_up(errors), errors=errors))
         case HTTPException():
             slug = _SLUGS_BY_STATUS.get(error.status_code, "bad-request")
-            return _response(PROBLEMS[slug], headers=error.headers or {})
+            return _response(_problem(slug), headers=error.headers)
     logger.opt(exception=error).error("unhandled exception")
-    return _response(PROBLEMS["internal-error"])
+    return _response(_problem("internal-error"))
+
+
+def problem_of(error: PageviewsApiError) -> Problem:
+    """Put an error of ours into words for the caller."""
+    retry_after = getattr(error, "retry_after", None)
+    seconds = None if retry_after is None else math.ceil(retry_after)
+    return _problem(SLUGS[type(error)], **_told(error), retry_after=seconds)
 
 
 def _told(error: PageviewsApiError) -> dict[str, Any]:
@@ -154,38 +163,29 @@ def _told(error: PageviewsApiError) -> dict[str, Any]:
 def _headers(error: PageviewsApiError) -> dict[str, str]:
     if isinstance(error, NotAuthorisedError):
         return {"WWW-Authenticate": "Bearer"}  # each 401 says how (RFC 9110 §11.6.1)
-    retry_after = getattr(error, "retry_after", None)
-    return {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
+    retry_after = problem_of(error).retry_after
+    return {} if retry_after is None else {"Retry-After": str(retry_after)}
 
 
-def _response(
-    problem: ProblemType,
-    *,
-    detail: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    errors: list[ProblemField] | None = None,
-    upstream: str | None = None,
-    choices: list[str] | None = None,
-) -> Response:
-    headers = dict(headers or {})
-    retry_after = headers.get("Retry-After")
-    body = Problem(
+def _problem(slug: str, *, detail: str | None = None, **more: Any) -> Problem:  # noqa: ANN401  # fields of a problem
+    problem = PROBLEMS[slug]
+    return Problem(
         type=problem.uri,
         title=problem.title,
         status=problem.status,
         detail=detail or problem.meaning,
         instance=f"urn:request:{correlation_id.get()}",
-        errors=errors,
-        upstream=upstream,
-        choices=choices,
-        retry_after=None if retry_after is None else int(retry_after),
+        **more,
     )
+
+
+def _response(problem: Problem, *, headers: Mapping[str, str] | None = None) -> Response:
     keep = f"public, max-age={_NOT_FOUND_MAX_AGE}" if problem.status == 404 else "no-store"  # noqa: PLR2004  # the status speaks for itself
     return Response(
-        body.model_dump_json(exclude_none=True),
+        problem.model_dump_json(),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
-        headers={"Cache-Control": keep, **headers},
+        headers={"Cache-Control": keep, **(headers or {})},
     )
 
 

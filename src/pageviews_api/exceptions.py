@@ -20,6 +20,7 @@
     │   ├── TopListNotFoundError            no list for this day or month
     │   ├── NotArchivedError                the archive has nothing of it
     │   ├── TooManyRunsError                so many runs of the archive wait already
+    │   ├── TooManyBatchesError             so many batches are being answered already
     │   ├── NotAuthorisedError              the request lacks the right token
     │   └── AdminDisabledError              the operator has set no token for this
     ├── UpstreamError(upstream)
@@ -143,6 +144,14 @@ class TooManyRunsError(CallerError):
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("So many runs of the archive wait already that no more is taken on.")
+        self.retry_after = retry_after
+
+
+class TooManyBatchesError(CallerError):
+    """So many batches are being answered already; ``retry_after`` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("So many batches are being answered already that no more is taken on.")
         self.retry_after = retry_after
 
 

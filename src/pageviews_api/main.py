@@ -34,6 +34,7 @@ from pageviews_api.resources import Resources, open_resources
 from pageviews_api.routers import (
     archive_runs,
     archives,
+    article_sets,
     articles,
     data_state,
     health,
@@ -49,6 +50,7 @@ from pageviews_api.schemas.archive_answers import (
     TopHistory,
 )
 from pageviews_api.schemas.archive_runs import ArchiveRun
+from pageviews_api.schemas.article_sets import ArticleSet, BatchEnd, BatchLine
 from pageviews_api.schemas.data_state import DataState, KnownProjects
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries, TopArticles
@@ -97,6 +99,9 @@ WITH_EXAMPLE = (
     ArchiveList,
     ArchiveRun,
     ArticleSeries,
+    ArticleSet,
+    BatchEnd,
+    BatchLine,
     DataState,
     KnownProjects,
     ObservedSeries,
@@ -106,6 +111,13 @@ WITH_EXAMPLE = (
     TopHistory,
 )
 """Answers whose example holds a null."""
+
+ROUTES = (
+    *(article_sets, articles, projects, top),
+    *(archives, archive_runs, data_state),
+    *(problems, health),
+)
+"""In the order in which paths are looked up, and listed on the docs page."""
 
 TAGS = [
     {"name": "articles", "description": "How often an article was looked at."},
@@ -158,8 +170,8 @@ def create_app(
         middleware=_middleware(settings, limit),
     )
     install_exception_handlers(app)
-    for router in (articles, projects, top, archives, archive_runs, data_state, problems, health):
-        app.include_router(router.router)
+    for routes in ROUTES:
+        app.include_router(routes.router)
     if settings.docs_enabled:
         add_docs_page(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way

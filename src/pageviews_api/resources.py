@@ -23,6 +23,7 @@ from pageviews_api.archive.reader import ArchiveReader
 from pageviews_api.archive.runs import ArchiveRuns
 from pageviews_api.archive.shelf import TRIES, ArchiveShelf, DayOutcome
 from pageviews_api.archive.top_lists import ArchivedTopLists
+from pageviews_api.article_sets.batches import ArticleBatches
 from pageviews_api.budget import CircuitBreaker, CircuitState, Gate, RequestGate
 from pageviews_api.cache import Cache
 from pageviews_api.clients.aqs import TRY_TIMEOUT, UPSTREAM, AqsClient
@@ -87,6 +88,7 @@ class Resources:
     archiver: DailyArchiver
     archive_task: ScheduledTask
     archive_runs: ArchiveRuns
+    article_batches: ArticleBatches
 
     @asynccontextmanager
     async def archive_turn(self) -> AsyncIterator[None]:
@@ -271,6 +273,7 @@ async def open_resources(
             archiver=archiver,
             archive_task=_archive_task(archiver, store, settings, clock, shared=shared),
             archive_runs=runs,
+            article_batches=ArticleBatches(pageviews, gate=gate, clock=clock),
         )
 
 

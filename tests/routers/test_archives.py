@@ -28,6 +28,7 @@ from pageviews_api.daterange import DateRange
 from pageviews_api.demo.aqs import sample_aqs
 from pageviews_api.main import create_app
 from pageviews_api.routers import archive_document as routes
+from pageviews_api.routers import streaming
 from pageviews_api.schemas.archive import ArchiveDocument
 from pageviews_api.schemas.pageviews import DayStatus
 from tests.conftest import Service
@@ -440,7 +441,7 @@ class TestDocument:
         self, service: Service, body: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A caller who takes each piece in time gets all of it, however long that takes."""
-        monkeypatch.setattr(routes, "TAKEN_WITHIN", 0.3)
+        monkeypatch.setattr(streaming, "TAKEN_WITHIN", 0.3)
         monkeypatch.setattr(routes, "PIECE", len(body) // 10)
         taken = b""
 
@@ -456,7 +457,7 @@ class TestDocument:
         await service.app(_asked(DOCUMENT), receive, send)
 
         assert taken == body
-        assert monotonic() - begun > routes.TAKEN_WITHIN
+        assert monotonic() - begun > streaming.TAKEN_WITHIN
 
     async def test_document__taken_too_slowly(
         self, service: Service, body: bytes, monkeypatch: pytest.MonkeyPatch
@@ -465,7 +466,7 @@ class TestDocument:
 
         However many he had taken before.
         """
-        monkeypatch.setattr(routes, "TAKEN_WITHIN", 0.02)
+        monkeypatch.setattr(streaming, "TAKEN_WITHIN", 0.02)
         monkeypatch.setattr(routes, "PIECE", len(body) // 4)
         taken = 0
 

@@ -118,6 +118,10 @@ class PageviewsClient:
         """
         return ProjectSeries(**self._answer(query, await self.told(query)))
 
+    async def holds(self, series: Series) -> bool:
+        """Tell whether views of a series are held: then it may be told without asking AQS."""
+        return await self._store.holds_views(series)
+
     async def told(self, query: SeriesQuery) -> Told:
         """Tell a series in columns.
 

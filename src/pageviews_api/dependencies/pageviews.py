@@ -1,19 +1,27 @@
 """What the handlers of views ask for: questions, and who answers them."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Path, Query
 
 from pageviews_api.clients.pageviews import PageviewsClient
-from pageviews_api.daterange import DateRange, check_asked_day, check_asked_days, month_end
+from pageviews_api.daterange import (
+    DateRange,
+    NamedRange,
+    check_asked_day,
+    check_asked_days,
+    month_end,
+)
 from pageviews_api.dependencies.request import ResourcesDep
 from pageviews_api.exceptions import InvalidDateRangeError
 from pageviews_api.resources import Resources
-from pageviews_api.schemas.archive_query import ObservedParameters
 from pageviews_api.schemas.data_state import DataState
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.names import Article, ArticleProject, Project
 from pageviews_api.schemas.query import (
+    Access,
+    Agent,
+    DaysParameters,
     Month,
     Series,
     SeriesParameters,
@@ -56,19 +64,41 @@ ProjectQueryDep = Annotated[SeriesQuery, Depends(_project_query)]
 def _series_query(
     project: str, article: str | None, parameters: SeriesParameters, resources: Resources
 ) -> SeriesQuery:
-    days = parameters.days
-    if isinstance(days, DateRange):
-        check_asked_days(days, today=resources.clock.now().date())
+    days = asked_days(parameters, resources)
     if parameters.as_of is not None:
         check_asked_day("as_of", parameters.as_of, today=resources.clock.now().date())
     series = series_of(project, article, parameters, resources)
     return SeriesQuery(series, days, parameters.granularity, parameters.as_of)
 
 
+def asked_days(parameters: DaysParameters, resources: Resources) -> DateRange | NamedRange:
+    """Tell the days that are asked for.
+
+    Raises
+    ------
+    InvalidDateRangeError
+        They cannot have views.
+    """
+    days = parameters.days
+    if isinstance(days, DateRange):
+        check_asked_days(days, today=resources.clock.now().date())
+    return days
+
+
+class _OfASeries(Protocol):
+    """What names the access and the agent of a series, or leaves them to the operator."""
+
+    @property
+    def access(self) -> Access | None: ...
+
+    @property
+    def agent(self) -> Agent | None: ...
+
+
 def series_of(
     project: str,
     article: str | None,
-    parameters: SeriesParameters | ObservedParameters,
+    parameters: _OfASeries,
     resources: Resources,
 ) -> Series:
     """Name the series that is asked for, with the operator's defaults."""

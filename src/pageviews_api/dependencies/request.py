@@ -4,7 +4,7 @@ import hmac
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -64,17 +64,25 @@ OperatorOnly = Depends(_operator)
 """Guards a router: it comes first, so that nothing is told to anybody else."""
 
 
-async def _no_repeats(request: Request) -> None:
-    """Refuse a parameter given twice: no one of its values is the one that was meant."""
-    names = Counter(name for name, _ in request.query_params.multi_items())
-    repeated = sorted(name for name, count in names.items() if count > 1)
-    if repeated:
-        raise InvalidParameterError(
-            *(FieldError(("query", name), "is given more than once") for name in repeated)
-        )
+def no_repeats_but(*lists: str) -> Any:  # noqa: ANN401  # what FastAPI takes as a dependency
+    """Guard a router: each parameter is given once, but these, which are lists."""
+
+    async def no_repeats(request: Request) -> None:
+        """Refuse a parameter given twice: no one of its values is the one that was meant."""
+        names = Counter(name for name, _ in request.query_params.multi_items())
+        repeated = sorted(name for name, count in names.items() if count > 1)
+        errors = [
+            FieldError(("query", name), "is given more than once")
+            for name in repeated
+            if name not in lists
+        ]
+        if errors:
+            raise InvalidParameterError(*errors)
+
+    return Depends(no_repeats)
 
 
-NoRepeats = Depends(_no_repeats)
+NoRepeats = no_repeats_but()
 """Guards a router: each parameter is given once."""
 
 NoParametersDep = Annotated[QueryParameters, Query()]

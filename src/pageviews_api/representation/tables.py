@@ -18,6 +18,7 @@ from pageviews_api.schemas.archive_answers import (
     ObservedSeries,
     TopHistory,
 )
+from pageviews_api.schemas.article_sets import ArticleSet
 from pageviews_api.schemas.data_state import KnownProjects
 from pageviews_api.schemas.pageviews import (
     ArticleSeries,
@@ -83,6 +84,26 @@ def _of_article(answer: ArticleSeries) -> Table:
 @table.register
 def _of_project(answer: ProjectSeries) -> Table:
     return series_table([answer], name=_name(answer.project, None, answer))
+
+
+@table.register
+def _of_set(answer: ArticleSet) -> Table:
+    """Put the series below each other; an article that failed has one row, with the problem."""
+    daily = answer.granularity is Granularity.DAILY
+    columns = SERIES_DAYS if daily else SERIES_PERIODS
+    lines = [_line(one.series) if one.series else Line(one.article, {}) for one in answer.items]
+    rows = _rows_of_set(answer, unknown=len(columns) - len(SERIES) - 1)
+    return Table(_joined(answer.project, "articles"), (*columns, "problem"), rows, lines)
+
+
+def _rows_of_set(answer: ArticleSet, *, unknown: int) -> Iterator[Row]:
+    asked = (answer.access, answer.agent, answer.granularity)
+    for one in answer.items:
+        if one.series:
+            yield from ([*row, None] for row in _series_rows(one.series))
+        else:
+            slug = one.problem.type.rpartition("/")[2] if one.problem else None
+            yield [answer.project, one.article, *asked, *[None] * unknown, slug]
 
 
 def series_table(answers: Sequence[ArticleSeries | ProjectSeries], *, name: str) -> Table:

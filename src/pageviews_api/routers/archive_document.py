@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain, islice
 
-from fastapi.responses import StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
-
 from pageviews_api.archive.encoding import series_in
 from pageviews_api.archive.index import Entry
 from pageviews_api.archive.reader import ReadArchive
 from pageviews_api.dependencies.reply import AskedForm
 from pageviews_api.representation.freshness import FOR_A_DAY, FOR_A_MINUTE
 from pageviews_api.representation.tables import ARCHIVED, Table, archived_rows
+from pageviews_api.routers.streaming import StreamTakenInTime
 from pageviews_api.schemas.query import Format
 
 PIECE = 64 * 1024
@@ -21,11 +19,8 @@ PIECE = 64 * 1024
 PIECE_OF_ROWS = 200
 """Rows that are written at a time: about two milliseconds' work."""
 
-TAKEN_WITHIN = 10.0
-"""Seconds in which a caller must take each piece: the document is held in memory meanwhile."""
 
-
-class DocumentResponse(StreamingResponse):
+class DocumentResponse(StreamTakenInTime):
     """An archive, as it was written or as rows; who is too slow gets a broken connection."""
 
     def __init__(self, read: ReadArchive, form: AskedForm) -> None:
@@ -37,15 +32,6 @@ class DocumentResponse(StreamingResponse):
             rows = chain.from_iterable(map(archived_rows, series_in(read.entry.day, read.body)))
             lines = form.lines(Table(_name(read.entry), ARCHIVED, rows))
             super().__init__(_pieces_of_rows(lines), headers=headers)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-
-        async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(TAKEN_WITHIN):
-                await send(message)
-
-        await super().__call__(scope, receive, send_in_time)
 
 
 def document_headers(entry: Entry, form: AskedForm) -> dict[str, str]:

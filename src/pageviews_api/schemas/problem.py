@@ -7,6 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 MEDIA_TYPE = "application/problem+json"
 
 
+def _is_none(value: object) -> bool:
+    """Tell what a problem leaves out."""
+    return value is None
+
+
 class ProblemField(BaseModel):
     """What is wrong with one part of the request."""
 
@@ -27,17 +32,27 @@ class Problem(BaseModel):
     detail: Annotated[str, Field(description="What happened this time.")]
     instance: Annotated[str, Field(description="`urn:request:` and the request's id.")]
     errors: Annotated[
-        list[ProblemField] | None, Field(description="The parts of the request that are wrong.")
+        list[ProblemField] | None,
+        Field(exclude_if=_is_none, description="The parts of the request that are wrong."),
     ] = None
     upstream: Annotated[
-        str | None, Field(description="Whose failure it is, where it is not ours.")
+        str | None,
+        Field(exclude_if=_is_none, description="Whose failure it is, where it is not ours."),
     ] = None
     choices: Annotated[
         list[str] | None,
-        Field(description="The media types that there are, where none of them was acceptable."),
+        Field(
+            exclude_if=_is_none,
+            description="The media types that there are, where none of them was acceptable.",
+        ),
     ] = None
     retry_after: Annotated[
-        int | None, Field(ge=0, description="Seconds after which asking again makes sense.")
+        int | None,
+        Field(
+            ge=0,
+            exclude_if=_is_none,
+            description="Seconds after which asking again makes sense.",
+        ),
     ] = None
 
 
@@ -196,6 +211,14 @@ _PROBLEMS = (
         status=429,
         meaning="This client has used up its requests for now.",
         remedy="Wait the seconds in `Retry-After`, and keep what you have been told.",
+    ),
+    ProblemType(
+        slug="too-many-batches",
+        title="Too many batches",
+        status=429,
+        meaning="So many batches are being answered already, or so many of this client's, that no "
+        "more is taken on.",
+        remedy="Wait the seconds in `Retry-After`, and send one batch after the other.",
     ),
     ProblemType(
         slug="too-many-runs",

@@ -242,15 +242,20 @@ class DaysParameters(QueryParameters):
         return NamedRange(self.range or "latest-30")
 
 
-class SeriesParameters(DaysParameters, LayoutParameters):
-    """The query part of a URL that asks for a series."""
+class GranularityParameters(QueryParameters):
+    """The part of a query that names the steps of a series."""
 
-    access: AskedAccess = None
-    agent: AskedAgent = None
     granularity: Annotated[
         Granularity,
         Field(description="One item for each day, ISO week (Monday to Sunday), or month."),
     ] = Granularity.DAILY
+
+
+class SeriesParameters(DaysParameters, GranularityParameters, LayoutParameters):
+    """The query part of a URL that asks for a series."""
+
+    access: AskedAccess = None
+    agent: AskedAgent = None
     as_of: Annotated[
         Day | None,
         Field(
