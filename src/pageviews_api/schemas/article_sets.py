@@ -5,6 +5,7 @@ from datetime import date as Date  # noqa: N812  # as in pageviews
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic.config import JsonDict
 from pydantic_core import ErrorDetails
 
 from pageviews_api.exceptions import FieldError, InvalidParameterError
@@ -30,7 +31,7 @@ MOST_IN_A_BATCH = 1_000
 """Items of a batch at the most."""
 
 
-_SERIES = {
+_SERIES: JsonDict = {
     "project": "fr.wikipedia",
     "article": "Strasbourg",
     "access": "all-access",
@@ -59,15 +60,15 @@ _SERIES = {
         {"date": "2016-12-31", "views": 1142, "status": "ok"},
     ],
 }
-_NEVER_VIEWED = {
+_NEVER_VIEWED: JsonDict = {
     "type": "/problems/article-never-viewed",
     "title": "Article never viewed",
     "status": 404,
     "detail": 'Wikimedia has never counted a view of "strasbourg" in fr.wikipedia.',
     "instance": "urn:request:8f14e45fceea167a5a36dedd4bea2543",
 }
-_FAILED = {"status": 404, "series": None, "problem": _NEVER_VIEWED}
-_UNKNOWN = {"total": None, "share": None, "rank": None}
+_FAILED: JsonDict = {"status": 404, "series": None, "problem": _NEVER_VIEWED}
+_UNKNOWN: JsonDict = {"total": None, "share": None, "rank": None}
 
 
 class ArticleSetParameters(DaysParameters, GranularityParameters, LayoutParameters):
@@ -242,7 +243,7 @@ class ArticleSet(_SetFigures, Freshness, _SetOf):
                             "series": _SERIES,
                             "problem": None,
                         },
-                        {"article": "strasbourg"} | _UNKNOWN | _FAILED,
+                        {"article": "strasbourg", **_UNKNOWN, **_FAILED},
                     ],
                 }
             ]
@@ -271,7 +272,7 @@ class BatchLine(_Result, _Indexed):
                     "series": _SERIES,
                     "problem": None,
                 },
-                {"index": 1, "project": "fr.wikipedia", "article": "strasbourg"} | _FAILED,
+                {"index": 1, "project": "fr.wikipedia", "article": "strasbourg", **_FAILED},
             ]
         }
     )
