@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field
 
-from pageviews_api.schemas.pageviews import AnswerModel
+from pageviews_api.schemas.points import AnswerModel
 
 HOLES_TOLD = timedelta(days=365)
 """How far behind the newest loaded day holes are listed; older ones are counted."""

@@ -1,6 +1,6 @@
 """What is asked: the words of the URL, and the frozen queries made of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, NoReturn, Self
@@ -52,6 +52,27 @@ class Layout(StrEnum):
     WIDE = "wide"
 
 
+class Compare(StrEnum):
+    """With which days a range is compared: those before it, or those of a year before."""
+
+    PREVIOUS = "previous"
+    YEAR = "year"
+
+
+class Align(StrEnum):
+    """Whether a day is compared with one of the same weekday, or of the same date."""
+
+    WEEKDAY = "weekday"
+    DATE = "date"
+
+
+class SplitBy(StrEnum):
+    """By what a series is told in parts."""
+
+    ACCESS = "access"
+    AGENT = "agent"
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One line of daily numbers: an article's, or a project's total where ``article`` is None."""
@@ -69,16 +90,31 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesQuery:
-    """Which days of a series are asked for, and in what steps.
+class Sections:
+    """What is asked for beside a series itself: each becomes a section of its answer."""
 
-    ``as_of``: as they were known on that UTC day, from the archive.
+    compare: Compare | None = None
+    align: Align = Align.WEEKDAY
+    split: SplitBy | None = None
+    per_million: bool = False
+    unusual: bool = False
+
+
+NO_SECTIONS = Sections()
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesQuery:
+    """Which days of a series are asked for, in what steps, and what beside them.
+
+    ``as_of``: as they were known on that UTC day, from the archive; without sections.
     """
 
     series: Series
     days: DateRange | NamedRange
     granularity: Granularity = Granularity.DAILY
     as_of: date | None = None
+    sections: Sections = NO_SECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +300,84 @@ class SeriesParameters(DaysParameters, GranularityParameters, LayoutParameters):
             examples=["2017-01-01"],
         ),
     ] = None
+
+
+class SectionParameters(SeriesParameters):
+    """The query part of a URL that asks for a series, and for more beside it."""
+
+    compare: Annotated[
+        Compare | None,
+        Field(
+            description="Compare with as many days before: `previous`, those just before; `year`, "
+            "those of a year before. Comes as `comparison`."
+        ),
+    ] = None
+    align: Annotated[
+        Align | None,
+        Field(
+            description="How days are paired for `compare`. `weekday` (the default): each with "
+            "one of the same weekday, by whole weeks back, of a year 364 days. `date`: by the "
+            "length of the range back, of a year the same date."
+        ),
+    ] = None
+    split: Annotated[
+        SplitBy | None,
+        Field(
+            description="Tell all parts as well: `access` (desktop, mobile web, mobile app, and "
+            "the mobile share) or `agent` (people, declared bots, suspected bots, and the "
+            "latter's share)."
+        ),
+    ] = None
+    unusual: Annotated[
+        bool,
+        BeforeValidator(_read_yes_or_no),
+        Field(
+            description="Mark the days that are far from what is usual on their weekday in the "
+            "8 weeks before, with what speaks for and against bots. Only by day."
+        ),
+    ] = False
+
+    @model_validator(mode="after")
+    def _sections_that_go_together(self) -> Self:
+        if self.align and not self.compare:
+            refuse("align", "has a meaning only with compare")
+        if self.split is SplitBy.ACCESS and self.access not in {None, Access.ALL_ACCESS}:
+            refuse("access", "cannot be combined with split=access, which tells every access")
+        if self.split is SplitBy.AGENT and self.agent not in {None, Agent.ALL_AGENTS}:
+            refuse("agent", "cannot be combined with split=agent, which tells every agent")
+        if self.unusual and self.granularity is not Granularity.DAILY:
+            refuse("unusual", "has a meaning only with granularity=daily")
+        if self.as_of and self.sections != NO_SECTIONS:
+            refuse("as_of", "cannot be combined with compare, split, unusual or per_million")
+        return self
+
+    @property
+    def sections(self) -> Sections:
+        """What is asked for beside the series."""
+        return Sections(
+            compare=self.compare,
+            align=self.align or Align.WEEKDAY,
+            split=self.split,
+            unusual=self.unusual,
+        )
+
+
+class ArticleParameters(SectionParameters):
+    """The query part of a URL that asks for an article's views."""
+
+    per_million: Annotated[
+        bool,
+        BeforeValidator(_read_yes_or_no),
+        Field(
+            description="Tell as well how many of a million views of the project, with the same "
+            "access and agent on the same days, were of this article."
+        ),
+    ] = False
+
+    @property
+    def sections(self) -> Sections:
+        """What is asked for beside the series."""
+        return replace(super().sections, per_million=self.per_million)
 
 
 class TopParameters(FormatParameters):

@@ -1,13 +1,16 @@
-"""Series maths: totals, weeks and months out of days. Pure."""
+"""Totals, weeks and months out of days. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 from statistics import median
+from typing import TypeVar
 
 from pageviews_api.daterange import DateRange, month_end
-from pageviews_api.schemas.pageviews import DayPoint, DayStatus, Extreme, PeriodPoint, Summary
+from pageviews_api.schemas.points import DayPoint, DayStatus, Extreme, PeriodPoint, Summary
 from pageviews_api.schemas.query import Granularity
+
+T = TypeVar("T")
 
 
 def summarise(points: Sequence[DayPoint]) -> Summary:
@@ -36,20 +39,28 @@ def by_period(
     What comes is ordered as the days are. A week or month that is cut at either end of them
     starts and ends with its first and last day among them, and is partial.
     """
-    match granularity:
-        case Granularity.DAILY:
-            return list(points)
-        case Granularity.WEEKLY:
-            return _added_up(points, _week_of)
-        case Granularity.MONTHLY:
-            return _added_up(points, _month_of)
+    if granularity is Granularity.DAILY:
+        return list(points)
+    return [_period(days, whole) for whole, days in _parted(points, granularity, _date_of)]
 
 
-def _added_up(
-    points: Iterable[DayPoint], whole_of: Callable[[date], DateRange]
-) -> list[PeriodPoint]:
-    periods = groupby(points, key=lambda point: whole_of(point.date))
-    return [_period(list(days), whole) for whole, days in periods]
+def parted(
+    items: Iterable[T], granularity: Granularity, day_of: Callable[[T], date]
+) -> list[list[T]]:
+    """Part what is told of consecutive days by week or month, as ``by_period`` does."""
+    return [part for _, part in _parted(items, granularity, day_of)]
+
+
+def _parted(
+    items: Iterable[T], granularity: Granularity, day_of: Callable[[T], date]
+) -> Iterator[tuple[DateRange, list[T]]]:
+    whole_of = _week_of if granularity is Granularity.WEEKLY else _month_of
+    for whole, part in groupby(items, key=lambda item: whole_of(day_of(item))):
+        yield whole, list(part)
+
+
+def _date_of(point: DayPoint) -> date:
+    return point.date
 
 
 def _week_of(day: date) -> DateRange:
