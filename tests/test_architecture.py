@@ -22,13 +22,14 @@ MAY_USE = {
     "daterange": frozenset({"exceptions"}),
     "schemas": frozenset({"daterange", "exceptions"}),
     "series": frozenset({"daterange", "exceptions", "schemas"}),
+    "annotations": frozenset({"daterange", "schemas"}),
     "days": frozenset({"daterange", "exceptions", "schemas"}),
     "cache": frozenset({"clock", "exceptions"}),
     "budget": frozenset({"clock", "exceptions"}),
     "shared": frozenset({"clock", "exceptions"}),
     "rate_limit": frozenset({"clock", "shared"}),
     "shared_gate": frozenset({"budget", "clock", "exceptions", "shared"}),
-    "clients": PURE | {"budget", "cache", "days", "series"},
+    "clients": PURE | {"annotations", "budget", "cache", "days", "series"},
     "archive": PURE | {"clients", "days", "series"},
     "article_sets": PURE | {"budget", "clients"},
     "representation": frozenset({"daterange", "exceptions", "schemas"}),
@@ -91,12 +92,12 @@ PURE_ARCHIVE = {
 """The part of the archive that only decides: it does not know any store, either."""
 
 NO_ASYNC = {
-    *("daterange", "exceptions", "schemas", "series", "days", "representation"),
+    *("annotations", "daterange", "exceptions", "schemas", "series", "days", "representation"),
     *PURE_ARCHIVE,
 }
 """Modules that decide, and wait for nothing."""
 
-NO_LOGS_NOR_CLOCK = {"series", "days", "representation"} | PURE_ARCHIVE
+NO_LOGS_NOR_CLOCK = {"annotations", "series", "days", "representation"} | PURE_ARCHIVE
 
 Import = tuple[str, int, str]
 """Who imports, in which line, and what: both by their full dotted names."""
