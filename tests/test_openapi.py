@@ -71,6 +71,10 @@ VALUES = {
 """For each parameter a value that has a meaning."""
 
 
+ONLY_IF_ASKED_FOR = {"as_of", "comparison", "split", "per_million", "unusual"}
+"""Fields that are there only where they were asked for."""
+
+
 @pytest.fixture(scope="module")
 def document() -> Schema:
     """Give the document that the code makes."""
@@ -171,7 +175,7 @@ def test_answers__have_a_valid_example(document: Schema) -> None:
                 errors = list(validator(document, schema).iter_errors(example))
                 assert (path, errors) == (path, [])
                 left_out = resolved(document, one)["properties"].keys() - example.keys()
-                assert left_out <= {"as_of"}, path  # it is there only where it was asked for
+                assert left_out <= ONLY_IF_ASKED_FOR, path
 
 
 async def test_answers__have_true_examples(document: Schema) -> None:
@@ -190,10 +194,15 @@ async def test_answers__have_true_examples(document: Schema) -> None:
             httpx.AsyncClient(base_url=url) as client,
         ):
             article = await client.get("/api/v1/articles/fr.wikipedia/Strasbourg?range=latest-3")
+            compared = await client.get(f"{article.url}&compare=previous")
+            week = article.url.copy_set_param("range", "latest-7")
+            unusual = await client.get(f"{week}&unusual=true")
             top = await client.get("/api/v1/top/en.wikipedia?date=2015-10-10")
     schemas = document["components"]["schemas"]
     assert schemas["ArticleSeries"]["examples"] == [article.json()]
     assert [item["views"] for item in article.json()["items"]] == [1596, 1441, 1142]
+    assert schemas["Comparison"]["examples"] == [compared.json()["comparison"]]
+    assert schemas["UnusualDays"]["examples"] == [unusual.json()["unusual"]]
     assert schemas["TopArticles"]["examples"] == [top.json() | {"items": top.json()["items"][:3]}]
 
 
@@ -283,13 +292,17 @@ class TestRealAnswers:
         """Daily, monthly, empty, zero and not loaded answers are valid."""
         service.aqs.set_top("fr.wikipedia", "all-access", YESTERDAY, [("Paris", 7)])
         service.aqs.set_top("fr.wikipedia", "all-access", "2026-10", [("Paris", 7)])
-        queries = ["", "?start=2020-01-01&end=2026-11-22", "?granularity=monthly"]
+        sections = "?compare=year&split=access&unusual=true"
+        queries = ["", "?start=2020-01-01&end=2026-11-22", "?granularity=monthly", sections]
+        queries.append("?compare=previous&split=agent&granularity=weekly&range=latest-20")
         statuses = set()
         for path in (ARTICLE, PROJECT):
             for query in [*queries, "?start=2026-11-22&end=2026-11-22"]:
                 answer = (await self._check(service, path, query)).json()
                 statuses |= {item.get("status") for item in answer["items"]}
         assert statuses == {"ok", "zero", "not_loaded", None} | {"missing"} & statuses
+        for query in ("?per_million=true", "?per_million=true&granularity=monthly"):
+            assert (await self._check(service, ARTICLE, query)).status_code == 200
         for query in ("", "?month=2026-10"):
             assert (await self._check(service, TOP, query)).status_code == 200
         for path in ("/problems/{slug}", "/healthz", "/readyz"):

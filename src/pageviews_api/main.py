@@ -55,6 +55,7 @@ from pageviews_api.schemas.data_state import DataState, KnownProjects
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries, TopArticles
 from pageviews_api.schemas.problem import Problem
+from pageviews_api.schemas.sections import Comparison, UnusualDays
 from pageviews_api.shared import Shared
 
 STOP_WITHIN = 5.0
@@ -102,6 +103,7 @@ WITH_EXAMPLE = (
     ArticleSet,
     BatchEnd,
     BatchLine,
+    Comparison,
     DataState,
     KnownProjects,
     ObservedSeries,
@@ -109,6 +111,7 @@ WITH_EXAMPLE = (
     Readiness,
     TopArticles,
     TopHistory,
+    UnusualDays,
 )
 """Answers whose example holds a null."""
 

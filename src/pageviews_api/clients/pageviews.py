@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
+from pageviews_api.clients.answers import Answers
 from pageviews_api.clients.aqs import UPSTREAM
 from pageviews_api.clients.archived import ArchivedDays
 from pageviews_api.clients.days_store import (
@@ -61,7 +61,7 @@ from pageviews_api.schemas.query import (
     SeriesQuery,
     TopQuery,
 )
-from pageviews_api.series import by_period, summarise
+from pageviews_api.series.reach import reach
 
 TOP_LOOK_BACK = 7
 """Days among which the newest top list is looked for."""
@@ -98,6 +98,9 @@ class PageviewsClient:
         self._archived = archived
         self._clock = clock
         self._policy = policy
+        self._answers = Answers(
+            self.told, clock=clock, deadline=policy.deadline, notice=policy.notice
+        )
 
     @property
     def notice(self) -> str | None:
@@ -105,10 +108,11 @@ class PageviewsClient:
         return self._policy.notice
 
     async def article(self, query: SeriesQuery) -> ArticleSeries:
-        """Tell an article's views in the days asked for. See ``told`` for what is raised."""
-        assert query.series.article is not None
-        answer = self._answer(query, await self.told(query))
-        return ArticleSeries(**answer, article=query.series.article)
+        """Tell an article's views in the days asked for, and the sections asked for.
+
+        See ``told`` for what is raised.
+        """
+        return await self._answers.article(query)
 
     async def project(self, query: SeriesQuery) -> ProjectSeries:
         """Tell the views of all pages of a project in the days asked for.
@@ -116,14 +120,16 @@ class PageviewsClient:
         The sum over its access and agents is the witness for which of its days are loaded. See
         ``told`` for what is raised.
         """
-        return ProjectSeries(**self._answer(query, await self.told(query)))
+        return await self._answers.project(query)
 
     async def holds(self, series: Series) -> bool:
         """Tell whether views of a series are held: then it may be told without asking AQS."""
         return await self._store.holds_views(series)
 
-    async def told(self, query: SeriesQuery) -> Told:
-        """Tell a series in columns.
+    async def told(self, query: SeriesQuery, *, within: timedelta | None = None) -> Told:
+        """Tell a series in columns, within some time; without it, by the policy's deadline.
+
+        What its sections need of the same series is fetched along.
 
         What cannot be told by AQS, nor is held, is told as it was archived. ``as_of`` a day all of
         it is told so, and AQS is not asked.
@@ -143,9 +149,10 @@ class PageviewsClient:
         """
         if query.as_of is not None:
             return await self._told_as_of(query, query.as_of)
-        with Rescue(self._archived, query, self._clock, within=self._policy.deadline) as rescue:
+        deadline = self._policy.deadline if within is None else within
+        with Rescue(self._archived, query, self._clock, within=deadline) as rescue:
             try:
-                told = await self._told_by_aqs(query)
+                told = await self._told_by_aqs(query, deadline)
             except UpstreamError:
                 archived = await rescue.told()
                 if archived is None:
@@ -165,19 +172,19 @@ class PageviewsClient:
             raise NotArchivedError(f"No archive tells what was known of these days on {as_of}.")
         return told
 
-    async def _told_by_aqs(self, query: SeriesQuery) -> Told:
+    async def _told_by_aqs(self, query: SeriesQuery, deadline: timedelta) -> Told:
         time = asyncio.get_running_loop().time
-        until = time() + self._policy.deadline.total_seconds() - TO_ANSWER
-        async with self._in_time():
+        until = time() + deadline.total_seconds() - TO_ANSWER
+        async with self._in_time(deadline.total_seconds()):
             checks = await self._store.checks(
                 query.series,
-                since=self._first_day(query.days),
+                since=self._first_day(query),
                 until=query.days.end if isinstance(query.days, DateRange) else None,
                 within=max(until - time(), 0.0),
             )
             newest = checks.checked.newest(self._clock.now())
             asked = self._resolve(query.days, newest)
-            wanted = asked or DateRange(newest, newest)
+            wanted = reach(asked, query.sections) if asked else DateRange.only(newest)
             known = await self._series(query.series, wanted, checks, max(until - time(), 0.0))
             if known.block.is_empty:
                 known = await self._store.whole(query.series)
@@ -328,18 +335,18 @@ class PageviewsClient:
             fetched=known.fetched,
         )
 
-    def _first_day(self, days: DateRange | NamedRange) -> date:
-        """Tell the first day that is meant, roughly: before it is known which are loaded."""
+    def _first_day(self, query: SeriesQuery) -> date:
+        """Tell the first day that is needed, roughly: before it is known which are loaded."""
         yesterday = self._today() - ONE_DAY
         # A range may end with an older day than yesterday, and so begin with an older one.
-        asked = self._resolve(days, max(FIRST_DAY, yesterday - SPARE))
-        return asked.start if asked else yesterday
+        asked = self._resolve(query.days, max(FIRST_DAY, yesterday - SPARE))
+        return reach(asked, query.sections).start if asked else yesterday
 
     @asynccontextmanager
-    async def _in_time(self, seconds: float | None = None) -> AsyncIterator[None]:
+    async def _in_time(self, seconds: float) -> AsyncIterator[None]:
         """Let a caller wait no longer than agreed, in however many steps; fetches go on."""
         try:
-            async with asyncio.timeout(seconds or self._policy.deadline.total_seconds()):
+            async with asyncio.timeout(seconds):
                 yield
         except TimeoutError as e:
             raise UpstreamTimeoutError(UPSTREAM, "gave no complete answer in time") from e
@@ -369,27 +376,6 @@ class PageviewsClient:
         if other != series and await self._store.holds_views(other):
             detail += f' There is "{other.article}": upper and lower case count.'
         return detail
-
-    def _answer(self, query: SeriesQuery, told: Told) -> dict[str, Any]:
-        points = told.days.points() if told.days else []
-        return {
-            "project": query.series.project,
-            "access": query.series.access,
-            "agent": query.series.agent,
-            "granularity": query.granularity,
-            "start": told.asked.start if told.asked else None,
-            "end": told.asked.end if told.asked else None,
-            "as_of": query.as_of,
-            "reason": None if told.asked else "No day of this range is loaded yet.",
-            "complete_through": told.complete_through,
-            "first_day": told.first_day,
-            "summary": summarise(points),
-            "items": by_period(points, query.granularity),
-            "checked_at": told.checked_at.replace(microsecond=0),
-            "stale": told.stale,
-            "fetched": told.fetched,
-            "notice": self._policy.notice,
-        }
 
     async def _newest_held_top(self, query: TopQuery) -> TopArticles | None:
         """Tell the newest list that is held, where no day was named and AQS cannot be asked."""

@@ -21,10 +21,11 @@ from pageviews_api.schemas.names import Article, ArticleProject, Project
 from pageviews_api.schemas.query import (
     Access,
     Agent,
+    ArticleParameters,
     DaysParameters,
     Month,
+    SectionParameters,
     Series,
-    SeriesParameters,
     SeriesQuery,
     TopParameters,
     TopQuery,
@@ -41,7 +42,7 @@ PageviewsDep = Annotated[PageviewsClient, Depends(_pageviews)]
 async def _article_query(
     project: Annotated[ArticleProject, Path()],
     article: Annotated[Article, Path()],
-    parameters: Annotated[SeriesParameters, Query()],
+    parameters: Annotated[ArticleParameters, Query()],
     resources: ResourcesDep,
 ) -> SeriesQuery:
     return _series_query(project, article, parameters, resources)
@@ -52,7 +53,7 @@ ArticleQueryDep = Annotated[SeriesQuery, Depends(_article_query)]
 
 async def _project_query(
     project: Annotated[Project, Path()],
-    parameters: Annotated[SeriesParameters, Query()],
+    parameters: Annotated[SectionParameters, Query()],
     resources: ResourcesDep,
 ) -> SeriesQuery:
     return _series_query(project, None, parameters, resources)
@@ -62,13 +63,13 @@ ProjectQueryDep = Annotated[SeriesQuery, Depends(_project_query)]
 
 
 def _series_query(
-    project: str, article: str | None, parameters: SeriesParameters, resources: Resources
+    project: str, article: str | None, parameters: SectionParameters, resources: Resources
 ) -> SeriesQuery:
     days = asked_days(parameters, resources)
     if parameters.as_of is not None:
         check_asked_day("as_of", parameters.as_of, today=resources.clock.now().date())
     series = series_of(project, article, parameters, resources)
-    return SeriesQuery(series, days, parameters.granularity, parameters.as_of)
+    return SeriesQuery(series, days, parameters.granularity, parameters.as_of, parameters.sections)
 
 
 def asked_days(parameters: DaysParameters, resources: Resources) -> DateRange | NamedRange:

@@ -1,15 +1,17 @@
 """Answers as rows: the same for CSV and for NDJSON, under stable names. Pure.
 
 Rows are tidy: each says of which series it is. What an answer tells as a whole (its summary, how
-current it is) is in JSON only.
+current it is) is in JSON only. Sections that were asked for add columns, and parts rows of their
+own access or agent.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import singledispatch
 from itertools import chain
 
+from pageviews_api.representation.section_rows import beside, columns, parts
 from pageviews_api.representation.writers import Value
 from pageviews_api.schemas.archive import ArchivedSeries
 from pageviews_api.schemas.archive_answers import (
@@ -107,20 +109,26 @@ def _rows_of_set(answer: ArticleSet, *, unknown: int) -> Iterator[Row]:
 
 
 def series_table(answers: Sequence[ArticleSeries | ProjectSeries], *, name: str) -> Table:
-    """Put series of one granularity below each other; they are at least one."""
+    """Put series of one granularity and the same sections below each other; at least one."""
     daily = answers[0].granularity is Granularity.DAILY
     return Table(
         name,
-        SERIES_DAYS if daily else SERIES_PERIODS,
+        (*(SERIES_DAYS if daily else SERIES_PERIODS), *columns(answers[0])),
         chain.from_iterable(map(_series_rows, answers)),
-        [_line(answer) for answer in answers],
+        list(chain.from_iterable(map(_lines, answers))),
     )
 
 
 def _series_rows(answer: ArticleSeries | ProjectSeries) -> Iterator[Row]:
     article = answer.article if isinstance(answer, ArticleSeries) else None
-    what = (answer.project, article, answer.access, answer.agent, answer.granularity)
-    return ([*what, *_figures(point)] for point in answer.items)
+    name, step = (answer.project, article), answer.granularity
+    points: Sequence[DayPoint | PeriodPoint] = answer.items
+    for point, more in zip(points, beside(answer), strict=True):
+        yield [*name, answer.access, answer.agent, step, *_figures(point), *more]
+    nothing = [None] * len(columns(answer))
+    for part in parts(answer):
+        for point in part.items:
+            yield [*name, part.access, part.agent, step, *_figures(point), *nothing]
 
 
 def _figures(point: DayPoint | PeriodPoint) -> Row:
@@ -130,9 +138,21 @@ def _figures(point: DayPoint | PeriodPoint) -> Row:
     return point.start, point.end, point.views, *days, point.partial, point.per_day
 
 
+def _lines(answer: ArticleSeries | ProjectSeries) -> Iterator[Line]:
+    whole = _line(answer)
+    yield whole
+    for part in parts(answer):
+        which = part.agent if part.access is answer.access else part.access
+        yield replace(whole, name=f"{whole.name} ({which})", views=_views(part.items))
+
+
 def _line(answer: ArticleSeries | ProjectSeries) -> Line:
     name = answer.article if isinstance(answer, ArticleSeries) else answer.project
-    return Line(name, {_first_day(point): point.views for point in answer.items})
+    return Line(name, _views(answer.items))
+
+
+def _views(points: Sequence[DayPoint | PeriodPoint]) -> dict[date, int | None]:
+    return {_first_day(point): point.views for point in points}
 
 
 def _first_day(point: DayPoint | PeriodPoint) -> date:

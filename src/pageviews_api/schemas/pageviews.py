@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from pageviews_api.schemas.annotations import Annotation
 from pageviews_api.schemas.points import (
     AnswerModel,
     DayPoint,
@@ -15,6 +16,13 @@ from pageviews_api.schemas.points import (
     Summary,
 )
 from pageviews_api.schemas.query import Access, Agent, Granularity
+from pageviews_api.schemas.sections import (
+    AccessSplit,
+    AgentSplit,
+    Comparison,
+    PerMillion,
+    UnusualDays,
+)
 
 __all__ = [
     "AnswerModel",
@@ -88,9 +96,42 @@ class _Figures(AnswerModel):
     ]
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class _Beside(AnswerModel):
+    annotations: Annotated[
+        list[Annotation],
+        Field(
+            description="What is known to be wrong, or to have changed, in the days told here; "
+            "oldest first, empty where nothing is known."
+        ),
+    ]
+    comparison: Annotated[
+        Comparison | None,
+        Field(exclude_if=_is_none, description="There only where `compare` was asked for."),
+    ] = None
+    split: Annotated[
+        AccessSplit | AgentSplit | None,
+        Field(exclude_if=_is_none, description="There only where `split` was asked for."),
+    ] = None
+    unusual: Annotated[
+        UnusualDays | None,
+        Field(exclude_if=_is_none, description="There only where `unusual` was asked for."),
+    ] = None
+
+
+class _BesideArticle(_Beside):
+    per_million: Annotated[
+        PerMillion | None,
+        Field(exclude_if=_is_none, description="There only where `per_million` was asked for."),
+    ] = None
+
+
 # Pydantic orders fields from the last base to the first: what it is, what was asked, how current
-# it is, the figures.
-class ArticleSeries(_Figures, Freshness, _Asked, _Article):
+# it is, the figures, what is told beside them.
+class ArticleSeries(_BesideArticle, _Figures, Freshness, _Asked, _Article):
     """The views of one article."""
 
     model_config = ConfigDict(
@@ -125,13 +166,14 @@ class ArticleSeries(_Figures, Freshness, _Asked, _Article):
                         {"date": "2016-12-30", "views": 1441, "status": "ok"},
                         {"date": "2016-12-31", "views": 1142, "status": "ok"},
                     ],
+                    "annotations": [],
                 }
             ]
         }
     )
 
 
-class ProjectSeries(_Figures, Freshness, _Asked, _Project):
+class ProjectSeries(_Beside, _Figures, Freshness, _Asked, _Project):
     """The views of all pages of a project together."""
 
     # On a Monday: no daily total that was recorded is at hand, and none is invented.
@@ -162,6 +204,7 @@ class ProjectSeries(_Figures, Freshness, _Asked, _Project):
                         "complete": False,
                     },
                     "items": [],
+                    "annotations": [],
                 }
             ]
         }
