@@ -566,15 +566,16 @@ async def test_annotations__of_the_range_and_what_it_is_compared_with(service: S
 
 async def test_sections__oldest_part_tells_how_current(service: Service) -> None:
     """An answer is as current as the oldest of its parts, and stale if one is."""
-    set_parts(service)
-    first = await ask(service, "split=access&range=latest-3")
-    service.clock.advance(3 * 3600)
-    service.aqs.behave(aqs_faults.failing())
-    later = await ask(service, "split=access&range=latest-3")
+    first = await ask(service, "per_million=true&range=latest-3")
+    service.clock.advance(86_400)
+    service.aqs.behave(aqs_faults.failing(), when=lambda path: "/all-agents/" in path)
+    alone = await ask(service, "range=latest-3")
+    both = await ask(service, "per_million=true&range=latest-3")
 
-    assert first["checked_at"] == later["checked_at"] == "2026-11-22T12:00:00Z"
-    assert (first["stale"], later["stale"]) == (False, True)
-    assert later["split"]["complete"] is True
+    assert (first["checked_at"], first["stale"]) == ("2026-11-22T12:00:00Z", False)
+    assert (alone["checked_at"], alone["stale"]) == ("2026-11-23T12:00:00Z", False)
+    assert (both["checked_at"], both["stale"]) == ("2026-11-22T12:00:00Z", True)
+    assert both["per_million"]["complete"] is True
 
 
 class TestDeadline:

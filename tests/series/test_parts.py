@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pageviews_api.schemas.query import Access, Agent, Granularity
 from pageviews_api.series import by_period, summarise
 from pageviews_api.series.parts import ACCESSES, AGENTS, split_by_access, split_by_agent
-from tests.support.pandas_oracle import START_DAYS, points, series
+from tests.support.pandas_oracle import PANDAS, START_DAYS, points, series
 
 START = date(2026, 11, 1)
 
@@ -19,6 +19,7 @@ _days = st.lists(
 )
 
 
+@PANDAS
 @given(start=START_DAYS, days=_days, granularity=st.sampled_from(Granularity))
 def test_split__against_pandas(
     start: date, days: list[tuple[int | None, ...]], granularity: Granularity

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from pageviews_api.schemas.query import Granularity
 from pageviews_api.schemas.sections import DayPerMillion, PeriodPerMillion
 from pageviews_api.series.per_million import per_million
-from tests.support.pandas_oracle import START_DAYS, points, series, whole
+from tests.support.pandas_oracle import PANDAS, START_DAYS, points, series, whole
 
 START = date(2026, 11, 1)
 
 _count = st.one_of(st.none(), st.just(0), st.integers(0, 300_000_000))
 
 
+@PANDAS
 @given(
     start=START_DAYS,
     days=st.lists(st.tuples(_count, _count), max_size=70),

@@ -13,7 +13,7 @@ from pageviews_api.schemas.points import DayPoint, DayStatus
 from pageviews_api.schemas.query import Align, Compare, Granularity
 from pageviews_api.schemas.sections import ComparedDay, ComparedPeriod, Comparison
 from pageviews_api.series.comparison import compared, paired, range_of
-from tests.support.pandas_oracle import START_DAYS, numbers, points, series, whole
+from tests.support.pandas_oracle import PANDAS, START_DAYS, numbers, points, series, whole
 
 WAYS = [(compare, align) for compare in Compare for align in Align]
 
@@ -54,6 +54,7 @@ def test_paired__range(
 
 
 @pytest.mark.parametrize(("compare", "align"), WAYS)
+@PANDAS
 @given(start=START_DAYS, length=st.integers(1, 800))
 def test_paired__against_pandas(compare: Compare, align: Align, start: date, length: int) -> None:
     """By weekday the weekday is kept, by date the step is pandas' own, and no day comes twice."""
@@ -99,6 +100,7 @@ def compare_by(
 
 
 @pytest.mark.parametrize(("compare", "align"), WAYS)
+@PANDAS
 @given(start=START_DAYS, current=numbers(1, 60), before=numbers(1, 90), offset=st.integers(0, 30))
 def test_compared__against_pandas(
     *,
@@ -142,6 +144,7 @@ def test_compared__against_pandas(
 
 
 @pytest.mark.parametrize("granularity", [Granularity.WEEKLY, Granularity.MONTHLY])
+@PANDAS
 @given(start=START_DAYS, current=numbers(1, 70), before=numbers(70, 70))
 def test_compared__periods_against_pandas(
     granularity: Granularity, start: date, current: list[int | None], before: list[int | None]

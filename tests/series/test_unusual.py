@@ -19,7 +19,7 @@ from pageviews_api.series.unusual import (
     unusual_days,
     weeks_before,
 )
-from tests.support.pandas_oracle import START_DAYS, numbers, points, series
+from tests.support.pandas_oracle import PANDAS, START_DAYS, numbers, points, series
 
 DAY = date(2026, 11, 20)
 
@@ -30,6 +30,7 @@ def weekly(*views: int | None, day: date = DAY) -> dict[date, int]:
     return {one: count for one, count in zip(dates, views, strict=True) if count is not None}
 
 
+@PANDAS
 @given(start=START_DAYS, views=numbers(1, 120), asked=st.integers(0, 60))
 def test_mark__against_pandas(start: date, views: list[int | None], asked: int) -> None:
     """Median, deviation, score and verdict are those of pandas' rolling windows by weekday."""

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import pandas as pd
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from pageviews_api.schemas.points import DayPoint, DayStatus
+
+PANDAS = settings(max_examples=60, deadline=None)
+"""For tests that ask pandas, which takes its time."""
 
 UNKNOWN = (DayStatus.NOT_LOADED, DayStatus.HOLE, DayStatus.MISSING)
 

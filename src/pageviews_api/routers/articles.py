@@ -27,5 +27,10 @@ async def get_article(query: ArticleQueryDep, pageviews: PageviewsDep, reply: Re
     The title may hold slashes, raw or as `%2F`, and spaces or underscores. Upper and lower case
     count. A redirect's title is a series of its own: its views are not in those of the article
     that it leads to.
+
+    Beside the series there is told what is asked for: `compare` with earlier days, `split` by
+    access or agent, `per_million` views of the project, `unusual` days. Each is a section of its
+    own, which says where it could not be told. In CSV and NDJSON these are further columns; parts
+    are rows with their own access or agent.
     """
     return reply.current(await pageviews.article(query), as_of=query.as_of)

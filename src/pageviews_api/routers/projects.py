@@ -37,5 +37,9 @@ async def get_projects(_: OnlyFormatDep, pageviews: PageviewsDep, reply: ReplyDe
     responses=data_responses("unknown-project", *AS_OF_PROBLEMS, *UPSTREAM_PROBLEMS),
 )
 async def get_project(query: ProjectQueryDep, pageviews: PageviewsDep, reply: ReplyDep) -> Response:
-    """How often all pages of a project together were looked at; `all-projects` is their sum."""
+    """How often all pages of a project together were looked at; `all-projects` is their sum.
+
+    Beside the series there is told what is asked for, as of an article: `compare`, `split`,
+    `unusual`.
+    """
     return reply.current(await pageviews.project(query), as_of=query.as_of)
