@@ -271,7 +271,7 @@ async def test_parameters__given_twice(service: Service, document: Schema) -> No
             assert [error["loc"] for error in response.json()["errors"]] == [["query", name]]
             check(document, response, path, method)
             doubled += 1
-    assert doubled == 82
+    assert doubled == 91
     assert service.aqs.count() == 0
 
 

@@ -59,6 +59,7 @@ _SERIES: JsonDict = {
         {"date": "2016-12-30", "views": 1441, "status": "ok"},
         {"date": "2016-12-31", "views": 1142, "status": "ok"},
     ],
+    "annotations": [],
 }
 _NEVER_VIEWED: JsonDict = {
     "type": "/problems/article-never-viewed",
