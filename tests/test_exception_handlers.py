@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from loguru import logger
 
 from pageviews_api.config import Settings
-from pageviews_api.exception_handlers import SLUGS, problem_response
+from pageviews_api.exception_handlers import SLUGS, error_response
 from pageviews_api.exceptions import (
     ArchiveUnavailableError,
     ConfigurationError,
@@ -23,6 +23,9 @@ from pageviews_api.schemas.problem import MEDIA_TYPE, PROBLEMS, Problem
 from tests.support.clock import FakeClock
 
 ORIGIN = "https://ok.example"
+
+OWN_PATH = {"path": "/api/v1/articles"}
+"""The part of a request that an error looks at."""
 
 
 def _tree(error: type[PageviewsApiError]) -> Iterator[type[PageviewsApiError]]:
@@ -110,7 +113,7 @@ def test_response__of_each_error() -> None:
     for error, slug in SLUGS.items():
         one = error.__new__(error)
         one.__dict__.update(upstream="aqs", reason="failed", retry_after=1.2, errors=(), choices=[])
-        response = problem_response(one)
+        response = error_response(one, OWN_PATH)
         assert response.status_code == PROBLEMS[slug].status
         assert Problem.model_validate_json(bytes(response.body)).type == f"/problems/{slug}"
 
@@ -170,28 +173,30 @@ async def test_refusals__are_problems(client: httpx.AsyncClient) -> None:
 
 def test_detail__of_upstream() -> None:
     """An upstream is named, with our words for what it did."""
-    response = problem_response(UpstreamFailedError("aqs", "failed with status 503"))
+    response = error_response(UpstreamFailedError("aqs", "failed with status 503"), OWN_PATH)
     problem = Problem.model_validate_json(bytes(response.body))
     assert (problem.upstream, problem.detail) == ("aqs", "aqs failed with status 503.")
 
 
 def test_retry_after__is_rounded_up() -> None:
     """Who waits as long as told has waited long enough."""
-    response = problem_response(UpstreamThrottledError("aqs", 1.2))
+    response = error_response(UpstreamThrottledError("aqs", 1.2), OWN_PATH)
     assert response.headers["retry-after"] == "2"
     assert Problem.model_validate_json(bytes(response.body)).retry_after == 2
 
 
 def test_detail__of_archive() -> None:
     """What a store says of itself is not told."""
-    response = problem_response(ArchiveUnavailableError("s3://canary-bucket does not answer"))
+    response = error_response(
+        ArchiveUnavailableError("s3://canary-bucket does not answer"), OWN_PATH
+    )
     assert b"canary" not in bytes(response.body)
 
 
 def test_errors__name_the_part() -> None:
     """A part of the request is named by its place, a caller's own name without tricks."""
     error = InvalidParameterError(FieldError(("query", "a\u202eb\x9f\n"), "is wrong"))
-    response = problem_response(error)
+    response = error_response(error, OWN_PATH)
     problem = Problem.model_validate_json(bytes(response.body))
     assert problem.errors is not None
     assert problem.errors[0].loc == ["query", r"a\u202eb\x9f\n"]

@@ -355,7 +355,7 @@ async def test_catch_all__after_the_beginning() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError
 
-    def respond(_: Exception) -> ASGIApp:
+    def respond(_: Exception, __: Scope) -> ASGIApp:
         raise AssertionError
 
     with pytest.raises(RuntimeError):

@@ -1,4 +1,7 @@
-"""The one table from error to problem document (RFC 9457), and who uses it."""
+"""The one table from error to problem document (RFC 9457), and who uses it.
+
+Under AQS's own paths the same errors are told in AQS's shape, with its statuses and words.
+"""
 
 import math
 from collections.abc import Mapping
@@ -10,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from loguru import logger
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from pageviews_api.exceptions import (
     AdminDisabledError,
@@ -26,6 +30,7 @@ from pageviews_api.exceptions import (
     ContentTooLargeError,
     InvalidDateRangeError,
     InvalidParameterError,
+    NoDataError,
     NotAcceptableError,
     NotArchivedError,
     NotAuthorisedError,
@@ -51,6 +56,7 @@ from pageviews_api.exceptions import (
     UpstreamUnreachableError,
     UpstreamUntrustedError,
 )
+from pageviews_api.schemas.aqs_problem import NO_ROUTE, AqsProblem, is_aqs_path
 from pageviews_api.schemas.problem import MEDIA_TYPE, PROBLEMS, Problem, ProblemField
 
 SLUGS: Mapping[type[PageviewsApiError], str] = {
@@ -68,6 +74,7 @@ SLUGS: Mapping[type[PageviewsApiError], str] = {
     ContentTooLargeError: "content-too-large",
     InvalidDateRangeError: "invalid-request",
     InvalidParameterError: "invalid-request",
+    NoDataError: "not-found",
     NotAcceptableError: "not-acceptable",
     NotArchivedError: "not-archived",
     NotAuthorisedError: "not-authorised",
@@ -117,26 +124,36 @@ def install_exception_handlers(app: FastAPI) -> None:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    response = problem_response(error)
+    response = error_response(error, request.scope)
     if "authorization" in request.headers:
         # What is told to the one who has the token is kept for nobody (RFC 9111 §3.5).
         response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def problem_response(error: Exception) -> Response:
-    """Tell an error to the caller: an unforeseen one without a word of what it says."""
+def error_response(error: Exception, scope: Scope) -> Response:
+    """Tell an error to the caller, in the shape that the path has.
+
+    Of an unforeseen one not a word is told of what it says.
+    """
+    problem, headers = _put(error)
+    body = _as_aqs_tells(problem, scope) if is_aqs_path(scope["path"]) else problem
+    return _response(body, headers)
+
+
+def _put(error: Exception) -> tuple[Problem, Mapping[str, str]]:
+    """Put an error into words, and tell the headers that go with them."""
     match error:
         case PageviewsApiError():
-            return _response(problem_of(error), headers=_headers(error))
+            return problem_of(error), _headers(error)
         case RequestValidationError():
             errors = [_field(one) for one in error.errors()]
-            return _response(_problem("invalid-request", detail=_sum_up(errors), errors=errors))
+            return _problem("invalid-request", detail=_sum_up(errors), errors=errors), {}
         case HTTPException():
             slug = _SLUGS_BY_STATUS.get(error.status_code, "bad-request")
-            return _response(_problem(slug), headers=error.headers)
+            return _problem(slug), error.headers or {}
     logger.opt(exception=error).error("unhandled exception")
-    return _response(_problem("internal-error"))
+    return _problem("internal-error"), {}
 
 
 def problem_of(error: PageviewsApiError) -> Problem:
@@ -179,13 +196,25 @@ def _problem(slug: str, *, detail: str | None = None, **more: Any) -> Problem:  
     )
 
 
-def _response(problem: Problem, *, headers: Mapping[str, str] | None = None) -> Response:
-    keep = f"public, max-age={_NOT_FOUND_MAX_AGE}" if problem.status == 404 else "no-store"  # noqa: PLR2004  # the status speaks for itself
+def _as_aqs_tells(problem: Problem, scope: Scope) -> AqsProblem:
+    """Tell a problem in AQS's shape: what is wrong with a parameter is a 400, and told alone."""
+    status = 400 if problem.status == 422 else problem.status  # noqa: PLR2004  # the status speaks for itself
+    detail = problem.detail
+    if problem.errors:
+        first = problem.errors[0]
+        detail = first.msg if first.loc[0] == "path" else _sum_up([first])
+    elif detail == PROBLEMS["not-found"].meaning:
+        detail = NO_ROUTE
+    return AqsProblem.of(status, detail, method=scope["method"], raw_path=scope["raw_path"])
+
+
+def _response(problem: Problem | AqsProblem, headers: Mapping[str, str]) -> Response:
+    keep = f"public, max-age={_NOT_FOUND_MAX_AGE}" if problem.status == 404 else "no-store"  # noqa: PLR2004  # as above
     return Response(
         problem.model_dump_json(),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
-        headers={"Cache-Control": keep, **(headers or {})},
+        headers={"Cache-Control": keep, **headers},
     )
 
 

@@ -18,6 +18,7 @@
     │   ├── UnknownProjectError             Wikimedia has never counted a view of it
     │   ├── ArticleNeverViewedError         nor of this exact title
     │   ├── TopListNotFoundError            no list for this day or month
+    │   ├── NoDataError                     AQS has no number of it, on AQS's own paths
     │   ├── NotArchivedError                the archive has nothing of it
     │   ├── TooManyRunsError                so many runs of the archive wait already
     │   ├── TooManyBatchesError             so many batches are being answered already
@@ -133,6 +134,10 @@ class ArticleNeverViewedError(CallerError):
 
 class TopListNotFoundError(CallerError):
     """Wikimedia has no list of most viewed articles for what was asked."""
+
+
+class NoDataError(CallerError):
+    """AQS has no number of what was asked for: no view, unknown, or not loaded yet."""
 
 
 class NotArchivedError(CallerError):

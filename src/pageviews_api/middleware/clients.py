@@ -23,7 +23,7 @@ class RateLimitMiddleware:
         *,
         limit: RateLimit,
         proxy_hops: int,
-        respond: Callable[[Exception], ASGIApp],
+        respond: Callable[[Exception, Scope], ASGIApp],
     ) -> None:
         self.app = app
         self.limit = limit
@@ -43,7 +43,7 @@ class RateLimitMiddleware:
 
         app = self.app
         if allowance.refused:
-            app = self.respond(TooManyRequestsError(allowance.retry_after))
+            app = self.respond(TooManyRequestsError(allowance.retry_after), scope)
         await app(scope, receive, tell)
 
 

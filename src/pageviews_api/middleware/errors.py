@@ -12,7 +12,7 @@ class CatchAllMiddleware:
     closes the connection.
     """
 
-    def __init__(self, app: ASGIApp, respond: Callable[[Exception], ASGIApp]) -> None:
+    def __init__(self, app: ASGIApp, respond: Callable[[Exception, Scope], ASGIApp]) -> None:
         self.app = app
         self.respond = respond
 
@@ -29,4 +29,4 @@ class CatchAllMiddleware:
         except Exception as e:
             if begun or scope["type"] != "http":
                 raise
-            await self.respond(e)(scope, receive, send)
+            await self.respond(e, scope)(scope, receive, send)
