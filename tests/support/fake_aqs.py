@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from pageviews_api.daterange import parse_month
@@ -80,6 +81,7 @@ class FakeAqs:
         self.delay = 0.0
         self._series: dict[Series, dict[date, int]] = {}
         self._tops: dict[TopQuery, list[TopRow]] = {}
+        self._answers: dict[str, bytes] = {}
         self._service = AqsService(self._series, self._tops)
         self._rules: list[_Rule] = []
         self._change = asyncio.Event()
@@ -127,6 +129,10 @@ class FakeAqs:
             for title, views in listed
         ]
 
+    def set_answer(self, path: str, body: str) -> None:
+        """Answer a path after ``/metrics`` with this, word for word."""
+        self._answers[f"/metrics/{path}"] = body.encode()
+
     def behave(self, behaviour: Behaviour, *, when: When = lambda _: True) -> None:
         """Answer like this from now on, where ``when`` holds of the decoded path.
 
@@ -169,12 +175,17 @@ class FakeAqs:
             await asyncio.sleep(self.delay)
             if behaviour.waits and not await self._released(receive):
                 return
-            response = behaviour.change(self._service.answer(request.method, request.raw_path))
+            response = behaviour.change(self._answer(request))
             await response(scope, receive, send)
             request.status = response.status_code
         finally:
             request.left = time.monotonic()
             self._count_in_flight(-1)
+
+    def _answer(self, request: LoggedRequest) -> Response:
+        if (body := self._answers.get(request.raw_path)) is not None:
+            return Response(body, media_type="application/json; charset=utf-8")
+        return self._service.answer(request.method, request.raw_path)
 
     def _arrive(self, scope: Scope) -> LoggedRequest:
         self._count_in_flight(1)

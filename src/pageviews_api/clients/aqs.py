@@ -30,6 +30,7 @@ from pageviews_api.exceptions import (
     UpstreamTransientError,
 )
 from pageviews_api.schemas.aqs import SeriesAnswer, SeriesItem, TopAnswer, TopRow
+from pageviews_api.schemas.aqs_questions import Body, Question
 from pageviews_api.schemas.query import Access, Month, Series
 
 UPSTREAM = "aqs"
@@ -107,9 +108,9 @@ class AqsClient:
         scope = (series.project, series.access, series.agent)
         span = ("daily", aqs_stamp(days.start), aqs_stamp(days.end))
         if series.article is None:
-            path = _path("aggregate", *scope, *span)
+            path = _path("pageviews", "aggregate", *scope, *span)
         else:
-            path = _path("per-article", *scope, series.article, *span)
+            path = _path("pageviews", "per-article", *scope, series.article, *span)
         answer = await self._ask(path, SeriesAnswer, priority)
         if isinstance(answer, NotFound):
             return DailyViews({}, answer.age)
@@ -133,13 +134,30 @@ class AqsClient:
         first = period.first_day if isinstance(period, Month) else period
         day = "all-days" if isinstance(period, Month) else f"{first:%d}"
         asked = (project, str(access), f"{first:%Y}", f"{first:%m}", day)
-        answer = await self._ask(_path("top", *asked), TopAnswer, priority)
+        answer = await self._ask(_path("pageviews", "top", *asked), TopAnswer, priority)
         if isinstance(answer, NotFound):
             return ()
         (item,) = answer.body.items
         if (item.project, item.access, item.year, item.month, item.day) != asked:
             raise UpstreamInvalidError(UPSTREAM, "answered with another list")
         return tuple(sorted(item.articles, key=lambda row: (row.rank, row.article)))
+
+    async def ask(
+        self, question: Question[Body], *, priority: Priority = Priority.CALLER
+    ) -> Body | None:
+        """Pass a question on; None where AQS answered 404.
+
+        Raises
+        ------
+        UpstreamError
+            There is no answer, or it is not one to this question.
+        """
+        answer = await self._ask(_path(*question.path), question.model, priority)
+        if isinstance(answer, NotFound):
+            return None
+        if not question.is_met_by(answer.body):
+            raise UpstreamInvalidError(UPSTREAM, "answered another question")
+        return answer.body
 
     async def _ask(
         self, path: str, model: type[Model], priority: Priority
@@ -195,9 +213,8 @@ class AqsClient:
         return self._jitter() * RETRY_DELAY * (1 << attempt)
 
 
-def _path(endpoint: str, *segments: str) -> str:
-    quoted = (quote(segment, safe="") for segment in segments)
-    return "/".join(("/metrics/pageviews", endpoint, *quoted))
+def _path(*segments: str) -> str:
+    return "/".join(("/metrics", *(quote(segment, safe="") for segment in segments)))
 
 
 def _views(items: list[SeriesItem], series: Series, days: DateRange) -> dict[date, int]:
