@@ -11,7 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from pageviews_api.schemas.names import (
     MAX_TITLE_BYTES,
+    exact_article,
+    has_devices,
     is_article,
+    is_project,
     normalise_article,
     normalise_project,
 )
@@ -123,3 +126,35 @@ def test_normalise_article__any_text(text: str) -> None:
     assert " " not in title
     assert len(title.encode()) <= MAX_TITLE_BYTES
     assert title == unicodedata.normalize("NFC", text.replace(" ", "_"))
+
+
+@given(st.text(max_size=90))
+def test_exact_article__differs_by_composition_only(text: str) -> None:
+    """What AQS reads and what we read is the same title, or both refuse it; spaces are gone."""
+    try:
+        exact = exact_article(text)
+    except PydanticCustomError:
+        with pytest.raises(PydanticCustomError):
+            normalise_article(text)
+        return
+    assert exact == text.replace(" ", "_")
+    assert normalise_article(text) == unicodedata.normalize("NFC", exact)
+
+
+@pytest.mark.parametrize(
+    ("name", "project", "devices"),
+    [
+        ("fr.wikipedia", True, True),
+        ("wikidata", True, True),
+        ("all-projects", True, False),
+        ("all-wikipedia-projects", False, True),
+        ("all-wikidata-projects", False, False),
+        ("FR.wikipedia", False, False),
+        ("www.fr.wikipedia", False, False),
+        ("enwiki", False, False),
+        ("a" * 300 + ".wikipedia", False, False),
+    ],
+)
+def test_is_project__by_its_exact_name(name: str, project: bool, devices: bool) -> None:
+    """Names in AQS's form are projects, the sums of a family have devices only."""
+    assert (is_project(name), has_devices(name)) == (project, devices)

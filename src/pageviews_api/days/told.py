@@ -160,7 +160,7 @@ def tell(
     told are known. ``corrections`` tell which days the project has lost. Days from
     ``missing_from`` on were learned too long ago to be told.
     """
-    views = _known(asked, block, missing_from)
+    views = known_counts(asked, block, missing_from)
     statuses = bytearray(len(views))
     uncounted = calendar is not None and asked.start < calendar.counted_from
     if min(views) <= 0 or uncounted:
@@ -184,7 +184,9 @@ def first_unsettled(today: date) -> date:
     return today - UNSETTLED
 
 
-def _known(asked: DateRange, block: Block | None, missing_from: date | None) -> "array[int]":
+def known_counts(
+    asked: DateRange, block: Block | None, missing_from: date | None = None
+) -> "array[int]":
     """Tell the counts of the asked days, ``ABSENT`` also where they are not covered."""
     unknown = array("q", [ABSENT])
     if block is None:

@@ -18,6 +18,7 @@ ALL_PROJECTS = "all-projects"
 
 _LANGUAGE = r"[a-z][a-z0-9]{0,23}(?:-[a-z0-9]{1,12}){0,3}"
 _FAMILIES = "wikipedia|wiktionary|wikibooks|wikinews|wikiquote|wikisource|wikiversity|wikivoyage"
+_SUM_OF_A_FAMILY = re.compile(rf"all-(?:{_FAMILIES})-projects")
 _WITHOUT_LANGUAGE = (
     "wikidata|mediawiki|wikifunctions|wikisource|wikimediafoundation|test\\.wikidata"
 )
@@ -60,6 +61,25 @@ def normalise_article(text: str) -> str:
         No article can have this title: it is empty, a dot segment, longer than 255 bytes, or
         holds control characters or invalid Unicode.
     """
+    _check_characters(text)
+    return _checked_title(unicodedata.normalize("NFC", text.replace(" ", "_")))
+
+
+def exact_article(text: str) -> str:
+    """Bring a title into AQS's form as AQS itself does: spaces are underscores, and no more.
+
+    A title that is not composed stays so: AQS has counted no view of it.
+
+    Raises
+    ------
+    PydanticCustomError
+        As ``normalise_article``.
+    """
+    _check_characters(text)
+    return _checked_title(text.replace(" ", "_"))
+
+
+def _check_characters(text: str) -> None:
     if not text:
         raise PydanticCustomError("article", "is empty")
     if len(text) > MAX_TITLE_BYTES or any(map(_is_forbidden, text)):
@@ -69,7 +89,9 @@ def normalise_article(text: str) -> str:
             else "holds a control character or invalid Unicode"
         )
         raise PydanticCustomError("article", reason)
-    title = unicodedata.normalize("NFC", text.replace(" ", "_"))
+
+
+def _checked_title(title: str) -> str:
     if title in {".", ".."}:
         # `quote` leaves dots alone, and HTTP clients would resolve the path segment away.
         raise PydanticCustomError("article", "is a path segment, not a title")
@@ -92,6 +114,17 @@ def _is_forbidden(character: str) -> bool:
         or character in _BIDI_CONTROLS
         or character in _LINE_BREAKS
     )
+
+
+def is_project(name: str) -> bool:
+    """Tell whether this is the name of a Wikimedia project in AQS's form."""
+    return len(name) <= MAX_TITLE_BYTES and _PROJECT.fullmatch(name) is not None
+
+
+def has_devices(name: str) -> bool:
+    """Tell whether AQS may count unique devices of this: a project, or all of one family."""
+    of_one = is_project(name) and name != ALL_PROJECTS
+    return of_one or _SUM_OF_A_FAMILY.fullmatch(name) is not None
 
 
 def refuse_all_projects(project: str) -> str:
