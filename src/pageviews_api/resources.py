@@ -31,6 +31,7 @@ from pageviews_api.clients.archive_store import ArchiveStore
 from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.clients.archive_store_s3 import S3ArchiveStore, open_s3_client
 from pageviews_api.clients.base import UpstreamClient
+from pageviews_api.clients.compatible import CompatibleClient
 from pageviews_api.clients.days_store import DaysStore
 from pageviews_api.clients.pageviews import AnswerPolicy, PageviewsClient
 from pageviews_api.clock import Clock
@@ -76,6 +77,7 @@ class Resources:
     settings: Settings
     clock: Clock
     pageviews: PageviewsClient
+    compatible: CompatibleClient
     shared: Shared | None
     gate: RequestGate
     breaker: CircuitBreaker
@@ -230,12 +232,10 @@ async def open_resources(
         deadline = timedelta(seconds=settings.aqs_timeout)
         comparisons = ArchiveComparisons(index, reader, deadline=deadline, notice=notice)
         stack.push_async_callback(comparisons.aclose)
-        pageviews = PageviewsClient(
-            _days_store(aqs, cache, settings, clock),
-            Observations(index, reader),
-            clock=clock,
-            policy=_policy(settings, notice),
-        )
+        days_store = _days_store(aqs, cache, settings, clock)
+        archived, policy = Observations(index, reader), _policy(settings, notice)
+        pageviews = PageviewsClient(days_store, archived, clock=clock, policy=policy)
+        compatible = CompatibleClient(days_store, archived, aqs, cache, clock=clock, policy=policy)
         shelf = ArchiveShelf(store, clock=clock, tries=store_tries, wrote=index.forget)
         archiver = DailyArchiver(
             pageviews,
@@ -257,6 +257,7 @@ async def open_resources(
             settings=settings,
             clock=clock,
             pageviews=pageviews,
+            compatible=compatible,
             shared=shared,
             gate=gate,
             breaker=breaker,

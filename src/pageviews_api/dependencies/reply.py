@@ -8,6 +8,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, Request, Response
+from pydantic import BaseModel
 
 from pageviews_api.dependencies.request import IfNoneMatchDep, ResourcesDep
 from pageviews_api.representation.conditional import has, weak_etag
@@ -97,6 +98,14 @@ class Reply:
         body, headers = self.form.write(answer)
         return self._respond(body, {**headers, "Cache-Control": cache_control})
 
+    def in_json(self, answer: BaseModel, *, of: Freshness) -> Response:
+        """Answer with a body that does not tell itself how current it is, as old clients want it.
+
+        What its keys are called in JSON may be no name of ours.
+        """
+        headers = {"Content-Type": MEDIA_TYPES[Format.JSON]}
+        return self.body(answer.model_dump_json(by_alias=True).encode(), headers, of=of)
+
     def body(self, body: bytes, headers: Mapping[str, str], *, of: Freshness) -> Response:
         """Answer with bytes that were made ``of`` an answer, and are kept as long as that."""
         currency = Currency.of(of, fresh_for=self.fresh_for, now=self.now)
@@ -117,6 +126,15 @@ async def _reply(
 
 
 ReplyDep = Annotated[Reply, Depends(_reply)]
+
+
+async def _json_reply(if_none_match: IfNoneMatchDep, resources: ResourcesDep) -> Reply:
+    form = AskedForm(Format.JSON)
+    return Reply(form, if_none_match, resources.clock.now(), resources.settings.freshness)
+
+
+JsonReplyDep = Annotated[Reply, Depends(_json_reply)]
+"""Replies in JSON, whatever the caller accepts: for routes that have no other form."""
 
 
 def not_changed(headers: Mapping[str, str]) -> Response:
