@@ -102,6 +102,7 @@ def _settings(aqs_base_url: str) -> Settings:
             "aqs_base_url": aqs_base_url,
             "aqs_witness": articles[0],
             "default_project": "en.wikipedia",
+            "default_article": "Gordon_Ramsay",
             "default_access": Access.ALL_ACCESS,
             "default_agent": Agent.ALL_AGENTS,
             "allowed_origins": ("*",),  # any page may try it: it is a sample, on this machine
