@@ -18,7 +18,7 @@ from pageviews_api import __version__
 from pageviews_api.clock import Clock, SystemClock
 from pageviews_api.config import Settings, load_settings
 from pageviews_api.docs_page import add_docs_page
-from pageviews_api.exception_handlers import install_exception_handlers, problem_response
+from pageviews_api.exception_handlers import error_response, install_exception_handlers
 from pageviews_api.exceptions import ArchiveError, ConfigurationError
 from pageviews_api.logs import set_up_logs
 from pageviews_api.middleware.clients import RateLimitMiddleware
@@ -32,16 +32,19 @@ from pageviews_api.middleware.size import SizeMiddleware
 from pageviews_api.rate_limit import RateLimit
 from pageviews_api.resources import Resources, open_resources
 from pageviews_api.routers import (
+    aqs,
     archive_runs,
     archives,
     article_sets,
     articles,
     data_state,
+    get_views,
     health,
     problems,
     projects,
     top,
 )
+from pageviews_api.schemas.aqs_problem import AqsProblem
 from pageviews_api.schemas.archive import ArchiveDocument
 from pageviews_api.schemas.archive_answers import (
     ArchiveDifferences,
@@ -118,6 +121,7 @@ WITH_EXAMPLE = (
 ROUTES = (
     *(article_sets, articles, projects, top),
     *(archives, archive_runs, data_state),
+    *(aqs, get_views),
     *(problems, health),
 )
 """In the order in which paths are looked up, and listed on the docs page."""
@@ -131,6 +135,8 @@ TAGS = [
         "name": "data-state",
         "description": "What is loaded, restated and archived, and what may still be asked.",
     },
+    {"name": "aqs", "description": "Wikimedia's own paths: its API by another base URL."},
+    {"name": "get_views", "description": "What older frontends ask for."},
     {"name": "problems", "description": "What an error means."},
     {"name": "health", "description": "What probes ask for."},
 ]
@@ -236,15 +242,16 @@ def _middleware(settings: Settings, limit: RateLimit) -> list[Middleware]:
             RateLimitMiddleware,
             limit=limit,
             proxy_hops=settings.proxy_hops,
-            respond=problem_response,
+            respond=error_response,
         ),
-        Middleware(CatchAllMiddleware, respond=problem_response),
+        Middleware(CatchAllMiddleware, respond=error_response),
         Middleware(HostMiddleware, allowed_hosts=settings.allowed_hosts),
         Middleware(SizeMiddleware),
+        # Outside the methods, which look for routes by the path.
+        Middleware(LosslessPathMiddleware),
         Middleware(MethodsMiddleware),
         # Inside the methods: HEAD must tell what GET does, and inside CORS, which adds to `Vary`.
         Middleware(CompressMiddleware),
-        Middleware(LosslessPathMiddleware),
     ]
 
 
@@ -269,7 +276,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= problem.pop("$defs")
-        schemas["Problem"] = problem
+        schemas |= {"Problem": problem, "AqsProblem": AqsProblem.model_json_schema()}
         for model in WITH_EXAMPLE:
             # FastAPI drops every null from an example; our answers write them out.
             schemas[model.__name__]["examples"] = model.model_json_schema()["examples"]
