@@ -87,8 +87,8 @@ class _Pair:
     def of(cls, day: DayPoint, base_day: date | None, told: Mapping[date, DayPoint]) -> Self:
         if base_day is None:
             return cls(day, None)
-        missing = DayPoint(date=base_day, views=None, status=DayStatus.MISSING)
-        return cls(day, told.get(base_day, missing))
+        known = told.get(base_day)
+        return cls(day, known or DayPoint(date=base_day, views=None, status=DayStatus.MISSING))
 
     @property
     def counts(self) -> bool:

@@ -31,6 +31,8 @@ THRESHOLD = 3.5
 NORMAL = 1.4826
 """By this the median absolute deviation becomes a standard deviation, where values are normal."""
 
+_WEEKS_BACK = [timedelta(weeks=back) for back in range(1, WEEKS + 1)]
+
 Views = Mapping[date, int]
 """The known numbers of a series."""
 
@@ -101,7 +103,7 @@ def _judge(day: date, views: Views) -> Mark | None:
     if day not in views or len(usual) < LEAST_WEEKS:
         return None
     expected = median(usual)
-    deviation = median(abs(number - expected) for number in usual)
+    deviation = median([abs(number - expected) for number in usual])
     # What is counted varies by its root even where nothing happens; quiet weeks must not make a
     # handful of views a sensation.
     scale = max(NORMAL * deviation, math.sqrt(expected), 1.0)
@@ -109,8 +111,8 @@ def _judge(day: date, views: Views) -> Mark | None:
 
 
 def _same_weekdays(day: date, views: Views) -> list[int]:
-    before = (day - timedelta(weeks=back) for back in range(1, WEEKS + 1))
-    return [views[one] for one in before if one in views]
+    before = (views.get(day - back) for back in _WEEKS_BACK)
+    return [number for number in before if number is not None]
 
 
 def _unusual(marked: Mark, surroundings: Surroundings) -> UnusualDay:
@@ -139,7 +141,7 @@ def _project_change(day: date, project: Views | None) -> float | None:
 def _shares(day: date, by_access: Mapping[Access, Views] | None) -> list[AccessShare] | None:
     if by_access is None:
         return None
-    before = [day - timedelta(weeks=back) for back in range(1, WEEKS + 1)]
+    before = [day - back for back in _WEEKS_BACK]
     now, usually = _sums([day], by_access), _sums(before, by_access)
     if now is None:
         return None
