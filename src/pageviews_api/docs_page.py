@@ -25,7 +25,10 @@ def add_docs_page(app: FastAPI) -> None:
         swagger_favicon_url="/docs/assets/favicon.png",
     )
     html = bytes(page.body).decode()
-    headers = {"Content-Security-Policy": _content_security_policy(html)}
+    headers = {
+        "Cache-Control": "public, max-age=3600",  # it changes with a release alone
+        "Content-Security-Policy": _content_security_policy(html),
+    }
 
     async def docs(_: Request) -> HTMLResponse:
         return HTMLResponse(html, headers=headers)

@@ -22,12 +22,12 @@ from pageviews_api.exception_handlers import error_response, install_exception_h
 from pageviews_api.exceptions import ArchiveError, ConfigurationError
 from pageviews_api.logs import set_up_logs
 from pageviews_api.middleware.clients import RateLimitMiddleware
+from pageviews_api.middleware.defaults import DefaultHeadersMiddleware
 from pageviews_api.middleware.errors import CatchAllMiddleware
 from pageviews_api.middleware.host import HostMiddleware
 from pageviews_api.middleware.logs import LogMiddleware, is_request_id
 from pageviews_api.middleware.methods import MethodsMiddleware
 from pageviews_api.middleware.path import LosslessPathMiddleware
-from pageviews_api.middleware.security import SecurityHeadersMiddleware
 from pageviews_api.middleware.size import SizeMiddleware
 from pageviews_api.rate_limit import RateLimit
 from pageviews_api.resources import Resources, open_resources
@@ -237,7 +237,7 @@ def _middleware(settings: Settings, limit: RateLimit) -> list[Middleware]:
             allow_credentials=False,
             max_age=CORS_MAX_AGE,
         ),
-        Middleware(SecurityHeadersMiddleware),
+        Middleware(DefaultHeadersMiddleware),
         Middleware(
             RateLimitMiddleware,
             limit=limit,

@@ -45,10 +45,11 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(app: ASGIApp) -> AsyncIterator[str]:
+async def serve(app: ASGIApp, *, dated: bool = False) -> AsyncIterator[str]:
     """Serve ``app``, with its lifespan, while the context lasts; gives its base URL.
 
-    Requests that are still running at the end get one second, then they are cancelled.
+    Answers have a ``Date``, of the real clock, only if they are to be ``dated``. Requests that are
+    still running at the end get one second, then they are cancelled.
 
     Raises
     ------
@@ -61,7 +62,8 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
         access_log=False,
         ws="none",
         timeout_graceful_shutdown=1,
-        date_header=False,  # tests have clocks of their own
+        date_header=dated,  # most tests have clocks of their own
+        server_header=False,
     )
     # The protocol is named, for asyncio sends small answers at once only where it is.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:

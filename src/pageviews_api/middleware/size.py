@@ -16,6 +16,10 @@ from pageviews_api.exceptions import (
 MAX_QUERY_BYTES = 2_000
 """More than any meaningful query; a longer one would only cost time to refuse name by name."""
 
+LONG_QUERIES: Mapping[str, int] = {"/api/v1/articles": 8_000}
+"""Where a query may be longer: it names many articles. Beyond, not every server or proxy takes a
+URL (RFC 9110 §4.1); a batch is posted."""
+
 BODIES: Mapping[str, int] = {"/api/v1/articles/batch": 512 * 1024}
 """Bytes of JSON that may be posted to a path; nothing else takes a body.
 
@@ -40,8 +44,9 @@ class SizeMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
-            if len(scope["query_string"]) > MAX_QUERY_BYTES:
-                raise QueryTooLongError(f"The query is longer than {MAX_QUERY_BYTES} bytes.")
+            longest = LONG_QUERIES.get(scope["path"], MAX_QUERY_BYTES)
+            if len(scope["query_string"]) > longest:
+                raise QueryTooLongError(f"The query is longer than {longest} bytes.")
             if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":
                 most = BODIES.get(scope["path"], 0) if scope["method"] == "POST" else 0
                 _check_announced(headers, most)

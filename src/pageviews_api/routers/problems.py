@@ -1,10 +1,13 @@
 """What an error means."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from pageviews_api.dependencies.request import NoParametersDep, NoRepeats
 from pageviews_api.exceptions import UnknownProblemError
 from pageviews_api.schemas.problem import PROBLEMS, ProblemType, problem_responses
+
+FOR_AN_HOUR = "public, max-age=3600"
+"""It changes with a release alone."""
 
 router = APIRouter(prefix="/problems", tags=["problems"], dependencies=[NoRepeats])
 
@@ -14,8 +17,9 @@ router = APIRouter(prefix="/problems", tags=["problems"], dependencies=[NoRepeat
     summary="What a problem means",
     responses=problem_responses("not-found", "invalid-request"),
 )
-async def get_problem(slug: str, _: NoParametersDep) -> ProblemType:
+async def get_problem(slug: str, _: NoParametersDep, response: Response) -> ProblemType:
     """What an error's `type` means and what a caller can do about it."""
     if slug not in PROBLEMS:
         raise UnknownProblemError("No problem is known by this name.")
+    response.headers["Cache-Control"] = FOR_AN_HOUR
     return PROBLEMS[slug]

@@ -1,9 +1,11 @@
-"""Headers that keep browsers from guessing, and from doing with an answer what it is not for."""
+"""What every answer says, so that nobody has to guess what may be done with it."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SECURITY_HEADERS = {
+HEADERS = {
+    # Without it, caches would make up for how long they keep an answer (RFC 9111 §4.2.2).
+    "Cache-Control": "no-cache",
     # What is no page loads nothing, runs nothing and stands in no frame. A page says what it needs.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     # Anybody may show a chart of ours as an image. Which origins' scripts may read an answer is
@@ -12,12 +14,12 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""What every answer has, unless it says otherwise. (Strict-Transport-Security is the platform's:
-it ends TLS.)"""
+"""What an answer has, unless it says otherwise. Strict-Transport-Security is for those to say who
+end TLS."""
 
 
-class SecurityHeadersMiddleware:
-    """Adds to every answer the security headers that it does not set itself."""
+class DefaultHeadersMiddleware:
+    """Adds to every answer what it does not say itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -26,7 +28,7 @@ class SecurityHeadersMiddleware:
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
