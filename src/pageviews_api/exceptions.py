@@ -13,6 +13,7 @@
     │   ├── SlowRequestError                the body did not come in time
     │   ├── QueryTooLongError               no meaningful query is as long
     │   ├── NotAcceptableError              no form that the caller takes
+    │   ├── HeadersTooLargeError            no client of ours has so much to say of itself
     │   ├── UnknownHostError                the Host header names another site
     │   ├── UnknownProblemError             no problem has this slug
     │   ├── UnknownProjectError             Wikimedia has never counted a view of it
@@ -114,6 +115,10 @@ class NotAcceptableError(CallerError):
     def __init__(self, choices: list[str]) -> None:
         super().__init__(f"This is to be had as {', '.join(choices)}.")
         self.choices = choices
+
+
+class HeadersTooLargeError(CallerError):
+    """The headers of the request are longer than any client has a use for."""
 
 
 class UnknownHostError(CallerError):

@@ -21,7 +21,12 @@ GRACEFUL_SHUTDOWN = 5
 """Seconds that requests in flight may take after SIGTERM."""
 
 KEEP_ALIVE = 5
-"""Seconds for which an idle connection is kept."""
+"""Seconds for which a connection is kept after an answer."""
+
+MAX_CONNECTIONS = 10_000
+"""Connections of one process; beyond, requests get a bare 503, probes among them. It counts idle
+ones, which have no time limit before their first request, so it is the last defence only: 5,000
+take 25 MB (docs/decisions/0015)."""
 
 app = typer.Typer(
     help="Wikipedia pageviews: fetched once, kept, and served to everybody.",
@@ -68,6 +73,7 @@ def serve() -> None:
             server_header=False,
             # Who asks is told by our own middleware, from the hops that are trusted.
             proxy_headers=False,
+            limit_concurrency=MAX_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
         )

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pageviews_api.exceptions import (
     ContentTooLargeError,
+    HeadersTooLargeError,
     QueryTooLongError,
     SlowRequestError,
     UnsupportedMediaTypeError,
@@ -19,6 +20,10 @@ MAX_QUERY_BYTES = 2_000
 LONG_QUERIES: Mapping[str, int] = {"/api/v1/articles": 8_000}
 """Where a query may be longer: it names many articles. Beyond, not every server or proxy takes a
 URL (RFC 9110 §4.1); a batch is posted."""
+
+MAX_HEADER_BYTES = 32 * 1024
+"""What several servers take; the one that we run takes any length. Some libraries keep what they
+once read of a header."""
 
 BODIES: Mapping[str, int] = {"/api/v1/articles/batch": 512 * 1024}
 """Bytes of JSON that may be posted to a path; nothing else takes a body.
@@ -32,7 +37,7 @@ READ_WITHIN = 10.0
 
 
 class SizeMiddleware:
-    """Refuses queries that none needs, and bodies that no route takes.
+    """Refuses headers and queries that none needs, and bodies that no route takes.
 
     A body that is taken is read here, as far as it may be long: with or without
     ``Content-Length``, the route gets it whole.
@@ -43,6 +48,8 @@ class SizeMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+                raise HeadersTooLargeError(f"The headers exceed {MAX_HEADER_BYTES} bytes.")
             headers = Headers(scope=scope)
             longest = LONG_QUERIES.get(scope["path"], MAX_QUERY_BYTES)
             if len(scope["query_string"]) > longest:

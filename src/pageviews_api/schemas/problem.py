@@ -206,6 +206,13 @@ _PROBLEMS = (
         remedy="Send only the parameters that the URL has, each once.",
     ),
     ProblemType(
+        slug="headers-too-large",
+        title="Headers too large",
+        status=431,
+        meaning="The headers of the request are longer together than any client has a use for.",
+        remedy="Send fewer or shorter headers; no cookie is needed here.",
+    ),
+    ProblemType(
         slug="too-many-requests",
         title="Too many requests",
         status=429,
