@@ -114,6 +114,7 @@ async def test_cors__of_nobody(app: ASGIApp) -> None:
     """Without a setting no foreign origin may read an answer."""
     answer = await ask(app, scope_of(PAGE, [("host", "a"), ("origin", "https://ok.example")]))
     assert "access-control-allow-origin" not in answer.headers
+    assert "vary" not in answer.headers  # one copy in a cache is good for all
 
 
 @pytest.mark.parametrize(

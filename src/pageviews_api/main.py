@@ -228,15 +228,7 @@ def _middleware(settings: Settings, limit: RateLimit) -> list[Middleware]:
     return [
         Middleware(CorrelationIdMiddleware, validator=is_request_id),
         Middleware(LogMiddleware),
-        Middleware(
-            CORSMiddleware,
-            allow_origins=settings.allowed_origins,
-            allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
-            allow_headers=ALLOWED_HEADERS,
-            expose_headers=EXPOSED_HEADERS,
-            allow_credentials=False,
-            max_age=CORS_MAX_AGE,
-        ),
+        *_cors(settings.allowed_origins),
         Middleware(DefaultHeadersMiddleware),
         Middleware(
             RateLimitMiddleware,
@@ -253,6 +245,22 @@ def _middleware(settings: Settings, limit: RateLimit) -> list[Middleware]:
         # Inside the methods: HEAD must tell what GET does, and inside CORS, which adds to `Vary`.
         Middleware(CompressMiddleware),
     ]
+
+
+def _cors(origins: tuple[str, ...]) -> list[Middleware]:
+    """Let scripts of these origins read answers; where there is none, no answer varies by it."""
+    if not origins:
+        return []
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
+        allow_headers=ALLOWED_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
+        allow_credentials=False,
+        max_age=CORS_MAX_AGE,
+    )
+    return [cors]
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -293,7 +293,7 @@ class TestDocument:
             get = await service.client.get(DOCUMENT, headers=headers)
             assert head.content == b""
             assert len(get.content) == len(body)
-            for name in ("x-request-id", "date"):
+            for name in ("x-request-id", "date", "ratelimit"):
                 head.headers.pop(name, None)
                 get.headers.pop(name, None)
             assert head.headers == get.headers
@@ -549,7 +549,7 @@ class TestCompression:
         assert "content-encoding" not in response.headers
 
     async def test_problems__compressed(self, service: Service) -> None:
-        """A long problem is compressed as well, and CORS stands on it."""
+        """A long problem is compressed as well, and varies by nothing else."""
         query = "&".join(f"unknown_parameter_{number}=1" for number in range(40))
         response = await service.client.get(
             f"{ARCHIVES}?{query}",
@@ -558,7 +558,7 @@ class TestCompression:
         assert response.status_code == 422
         assert response.headers["content-encoding"] == "gzip"
         assert response.headers["content-type"] == "application/problem+json"
-        assert {"Accept-Encoding", "Origin"} == set(response.headers["vary"].split(", "))
+        assert response.headers["vary"] == "Accept-Encoding"
         assert len(response.json()["errors"]) == 40
 
 
