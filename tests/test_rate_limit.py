@@ -28,15 +28,11 @@ async def together(
         open_shared(url, FakeClock()) as one,
         open_shared(url, FakeClock()) as two,
     ):
-        yield [
-            (
-                RateLimit(
-                    per_minute, processes=processes, clock=FakeClock(), shared=lambda s=shared: s
-                ),
-                shared,
-            )
-            for shared in (one, two)
-        ]
+        yield [(_sharing(per_minute, shared, processes), shared) for shared in (one, two)]
+
+
+def _sharing(per_minute: int, shared: Shared, processes: int) -> RateLimit:
+    return RateLimit(per_minute, processes=processes, clock=FakeClock(), shared=lambda: shared)
 
 
 async def granted(limit: RateLimit, client: str, *, tries: int) -> int:

@@ -1,5 +1,7 @@
 """Who asks, and how much each client has left."""
 
+from typing import Any
+
 import http_sf
 import pytest
 
@@ -9,15 +11,21 @@ from tests.support.clock import FakeClock
 
 
 def told(answer: Answer) -> tuple[int, int, int, int]:
-    """Read the limit's fields as structured fields (RFC 9651): quota, window, left, seconds."""
-    ((policy, policy_parameters),) = http_sf.parse(
-        answer.headers["ratelimit-policy"].encode(), tltype="list"
-    )
-    ((name, parameters),) = http_sf.parse(answer.headers["ratelimit"].encode(), tltype="list")
-    assert policy == name == "default"
-    assert policy_parameters.keys() == {"q", "w"}
-    assert parameters.keys() == {"r", "t"}
-    return policy_parameters["q"], policy_parameters["w"], parameters["r"], parameters["t"]
+    """Read the limit's fields: quota, window, what is left, and for how many seconds."""
+    policy = only_item(answer.headers["ratelimit-policy"])
+    now = only_item(answer.headers["ratelimit"])
+    assert policy.keys() == {"q", "w"}
+    assert now.keys() == {"r", "t"}
+    return policy["q"], policy["w"], now["r"], now["t"]
+
+
+def only_item(value: str) -> dict[str, int]:
+    """Read a structured field (RFC 9651) that is a list of one item; give its parameters."""
+    items: Any = http_sf.parse(value.encode(), tltype="list")
+    ((name, parameters),) = items
+    assert name == "default"
+    assert {type(parameter) for parameter in parameters.values()} == {int}
+    return dict(parameters)
 
 
 async def test_rate_limit__of_one_client() -> None:
