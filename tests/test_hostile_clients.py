@@ -146,6 +146,30 @@ async def test_headers__of_nonsense(service: Service) -> None:
     assert time.process_time() - started < 30
 
 
+@pytest.mark.parametrize(
+    ("framing", "piece", "status"),
+    [
+        ("Content-Length: 1000000000", b"[" * 100_000, 413),
+        ("Transfer-Encoding: chunked", b"%x\r\n%s\r\n" % (100_000, b"[" * 100_000), 413),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 5", b"5\r\n[1,2]\r\n0\r\n\r\n", 400),
+        ("Content-Length: 5\r\nContent-Length: 6", b"[1,2]", 400),
+    ],
+)
+async def test_body__of_any_length(url: str, framing: str, piece: bytes, status: int) -> None:
+    """A body that is too long is cut off, and one of two lengths refused (rows C11, C17)."""
+    at = urlsplit(url)
+    head = (
+        "POST /api/v1/articles/batch HTTP/1.1\r\nHost: testserver\r\n"
+        f"Content-Type: application/json\r\n{framing}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection(at.hostname, at.port)
+    writer.write(head.encode() + piece * (10 if status == 413 else 1))
+    async with asyncio.timeout(30):
+        answer = await reader.readline()
+    writer.close()
+    assert answer.split(b" ")[1] == b"%d" % status
+
+
 async def test_range__is_ignored(service: Service) -> None:
     """Parts of an answer are not to be had: whoever asks for one gets the whole (row C19)."""
     whole = await service.client.get(STRASBOURG)

@@ -45,6 +45,7 @@ VALUES = {
 """For each part of a path what stands for it."""
 
 QUERIES = {
+    "/api/v1/articles": "?project=fr.wikipedia&article=Strasbourg&article=Nobody_reads_this",
     "/api/v1/archives/diff": f"?start={ARCHIVED - timedelta(days=1)}&end={ARCHIVED}",
     "/api/v1/top/{project}/history": "?article=Strasbourg",
 }
@@ -204,6 +205,21 @@ async def test_lint__of_a_document(served: Served, form: str, coding: str) -> No
     assert tag is not None
     await served.check(replace(asked, headers=(*asked.headers, ("If-None-Match", tag))), 304)
     await served.check(replace(asked, method="HEAD"), 200)
+
+
+@pytest.mark.parametrize("coding", ["zstd", "br", "gzip", "identity"])
+async def test_lint__of_a_batch(served: Served, coding: str) -> None:
+    """A batch, which is posted, and answered line by line."""
+    body = b'{"items": [{"project": "fr.wikipedia", "article": "Strasbourg"}, 7]}'
+    headers = (
+        ("Accept-Encoding", coding),
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+    )
+    answer = await served.check(Asked(BATCH, headers, "POST", body), 200)
+    assert (answer.header("content-encoding") or "identity") == coding
+    wrong = (*headers[:2], ("Content-Length", "2"))
+    await served.check(Asked(BATCH, wrong, "POST", b"[]"), 422)
 
 
 async def test_lint__of_methods(served: Served) -> None:

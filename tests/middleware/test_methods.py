@@ -109,6 +109,14 @@ async def test_head__is_get_without_a_body(service: Service, path: str) -> None:
         assert "content-length" in head.headers
 
 
+async def test_head__sends_no_body(app: FastAPI) -> None:
+    """No byte of a body is handed to the server, which would drop it as well (row C12)."""
+    for path, status in ((PAGE, 200), ("/none", 404), ("/openapi.json", 200)):
+        answer = await ask(app, scope_of(path, method="HEAD"))
+        assert (answer.status, answer.body) == (status, b"")
+        assert int(answer.headers["content-length"]) > 0
+
+
 def test_routes__have_methods_that_can_be_told(app: FastAPI) -> None:
     """No route has a method that OPTIONS does not know of."""
     for path, operations in app.openapi()["paths"].items():

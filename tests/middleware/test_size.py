@@ -97,6 +97,21 @@ async def test_query__longer_than_any_meaning(service: Service) -> None:
         assert len(response.content) < 1000
 
 
+async def test_query__of_many_articles(service: Service) -> None:
+    """Where many articles are named a query may be long, but not of any length (row C4)."""
+    path = "/api/v1/articles?project=fr.wikipedia"
+    for query, status in (
+        ("&article=" + "x" * 30_000, 422),
+        ("&article=" + "x" * 40_000, 414),
+        ("&a=" * 98, 422),
+        ("&a=" * 100, 414),
+    ):
+        response = await service.client.get(path + query)
+        assert (len(query), response.status_code) == (len(query), status)
+        assert len(response.content) < 20_000
+    assert service.aqs.count() == 0
+
+
 def test_bodies__are_taken_by_few() -> None:
     """The one path that takes a body is the documented one."""
     assert {BATCH: MOST} == BODIES
