@@ -98,44 +98,47 @@ async def test_limit__without_redis() -> None:
     assert (await alone(9, processes=3).take("a")).limit == 3
 
 
+PER_MINUTE = 4
+"""By Redis' own time one more comes every 15 s: no machine is as slow."""
+
+
 async def test_limit__of_two_processes(redis: RedisServer) -> None:
     """With Redis all processes count together, each client apart."""
-    async with together(redis.url, 10, processes=2) as ((one, _), (two, _)):
-        seen = [(await limit.take("a")).left for limit in (one, two) * 3]
-        assert seen == [9, 8, 7, 6, 5, 4]
-        assert await granted(one, "a", tries=20) == 4
+    async with together(redis.url, PER_MINUTE, processes=2) as ((one, _), (two, _)):
+        assert [(await limit.take("a")).left for limit in (one, two)] == [3, 2]
+        assert await granted(one, "a", tries=20) == 2
         refused = await two.take("a")
         assert refused.refused
-        assert (refused.limit, refused.left) == (10, 0)
-        assert 0 < refused.retry_after <= 6
-        assert await granted(two, "b", tries=20) == 10
+        assert (refused.limit, refused.left) == (PER_MINUTE, 0)
+        assert 0 < refused.retry_after <= 15
+        assert await granted(two, "b", tries=20) == PER_MINUTE
 
 
 async def test_limit__of_many_at_once(redis: RedisServer) -> None:
     """However many requests come at one moment, no more are granted than there are."""
-    async with together(redis.url, 10, processes=2) as ((one, _), (two, _)):
+    async with together(redis.url, PER_MINUTE, processes=2) as ((one, _), (two, _)):
         answers = await asyncio.gather(*(limit.take("a") for limit in (one, two) * 30))
-        assert sum(not answer.refused for answer in answers) == 10
+        assert sum(not answer.refused for answer in answers) == PER_MINUTE
 
 
 async def test_limit__when_redis_is_killed(redis: RedisServer) -> None:
     """Without Redis each process grants its share: nobody is free, and nothing fails."""
-    async with together(redis.url, 10, processes=2) as ((one, shared), (two, _)):
-        assert await granted(one, "a", tries=20) == 10
+    async with together(redis.url, PER_MINUTE, processes=2) as ((one, shared), (two, _)):
+        assert await granted(one, "a", tries=20) == PER_MINUTE
         redis.kill()
-        assert await granted(one, "a", tries=20) == await granted(two, "a", tries=20) == 5
-        assert (await one.take("a")).limit == 5
+        assert await granted(one, "a", tries=20) == await granted(two, "a", tries=20) == 2
+        assert (await one.take("a")).limit == 2
         redis.start()
         await shared.beat()
-        assert (await one.take("a")).limit == 10
+        assert (await one.take("a")).limit == PER_MINUTE
 
 
 async def test_limit__when_redis_hangs(redis: RedisServer) -> None:
     """A Redis that stands still is given up like one that is gone."""
-    async with together(redis.url, 10, processes=2) as ((one, _), _):
+    async with together(redis.url, PER_MINUTE, processes=2) as ((one, _), _):
         redis.hang()
         try:
-            assert await granted(one, "a", tries=20) == 5
+            assert await granted(one, "a", tries=20) == 2
         finally:
             redis.go_on()
 

@@ -4,10 +4,14 @@ from typing import Any
 
 import http_sf
 import pytest
+from pydantic import SecretStr
 
+from pageviews_api.config import Settings
+from pageviews_api.main import create_app
 from pageviews_api.middleware.clients import client_address
 from tests.support.asgi import PAGE, Answer, app_with, ask, scope_of
 from tests.support.clock import FakeClock
+from tests.support.redis_server import RedisServer
 
 
 def told(answer: Answer) -> tuple[int, int, int, int]:
@@ -40,6 +44,25 @@ async def test_rate_limit__of_one_client() -> None:
     assert [(await ask(app, scope_of())).status for _ in range(2)] == [200, 429]
     clock.advance(3600)
     assert [(await ask(app, scope_of())).status for _ in range(4)] == [200, 200, 200, 429]
+
+
+async def test_rate_limit__of_two_replicas(settings: Settings, redis: RedisServer) -> None:
+    """What a client asked of one replica counts at the other; without Redis each has its share."""
+    update = {"rate_limit": 4, "replicas": 2, "redis_url": SecretStr(redis.url)}
+    shared = settings.model_copy(update=update)
+    apps = [create_app(shared, clock=FakeClock()) for _ in range(2)]
+    async with apps[0].router.lifespan_context(apps[0]), apps[1].router.lifespan_context(apps[1]):
+        left = [told(await ask(app, scope_of()))[2] for app in apps * 2]
+        assert left == [3, 2, 1, 0]
+        for app in apps:
+            refused = await ask(app, scope_of())
+            assert (refused.status, told(refused)[0]) == (429, 4)
+            assert 1 <= int(refused.headers["retry-after"]) <= 15
+        redis.kill()
+        for app in apps:
+            answers = [await ask(app, scope_of()) for _ in range(4)]
+            assert [answer.status for answer in answers] == [200, 200, 429, 429]
+            assert told(answers[0]) == (2, 60, 1, 30)
 
 
 async def test_rate_limit__is_told() -> None:
