@@ -15,6 +15,7 @@ from pageviews_api.config import Settings
 from pageviews_api.main import create_app
 from pageviews_api.middleware import size
 from tests.conftest import YESTERDAY
+from tests.routers.test_aqs_passed_on import BASE, BODIES, COUNTRIES, COUNTRY_TOP, DEVICES
 from tests.support import aqs_faults, raw_http
 from tests.support.aqs_faults import Behaviour
 from tests.support.archives import archive, put, series, top_list
@@ -37,19 +38,35 @@ BROWSER = [("User-Agent", "tests/1"), ("Origin", ORIGIN), ("Accept-Encoding", "i
 """What every request has that does not say otherwise: CORS is part of what is read."""
 
 VALUES = {
-    "project": "fr.wikipedia",
+    "access": "all-access",
+    "agent": "user",
     "article": "Strasbourg",
     "date": str(ARCHIVED),
+    "day": f"{YESTERDAY.day:02}",
+    "end": f"{YESTERDAY:%Y%m%d}",
+    "granularity": "daily",
+    "month": f"{YESTERDAY.month:02}",
+    "project": "fr.wikipedia",
     "slug": "not-found",
+    "start": f"{YESTERDAY:%Y%m}01",
+    "year": str(YESTERDAY.year),
 }
 """For each part of a path what stands for it."""
 
 QUERIES = {
+    "/api/get_views": "?period=30",
     "/api/v1/articles": "?project=fr.wikipedia&article=Strasbourg&article=Nobody_reads_this",
     "/api/v1/archives/diff": f"?start={ARCHIVED - timedelta(days=1)}&end={ARCHIVED}",
     "/api/v1/top/{project}/history": "?article=Strasbourg",
 }
 """What must be asked where something must."""
+
+PASSED_ON = {
+    "top-by-country": f"{BASE}/{COUNTRIES}",
+    "top-per-country": f"{BASE}/{COUNTRY_TOP}",
+    "unique-devices": f"{BASE}/{DEVICES}",
+}
+"""What is told as Wikimedia told it: here of what the fake one knows."""
 
 ACCEPTED = {
     "STORE_PUBLIC_UNNECESSARY": "true, and for people: who reads it need not know that rule",
@@ -129,6 +146,8 @@ class Served:
 async def served(settings: Settings, aqs: FakeAqs, clock: FakeClock) -> AsyncIterator[Served]:
     """Serve it with something archived, a token, an origin, and a route that fails."""
     aqs.set_top("fr.wikipedia", "all-access", YESTERDAY, [("Strasbourg", 1000), ("Paris", 900)])
+    for path, body in BODIES.items():
+        aqs.set_answer(path, body)
     update = {"allowed_origins": (ORIGIN,), "admin_token": SecretStr(TOKEN)}
     app = create_app(settings.model_copy(update=update), clock=clock)
 
@@ -146,11 +165,16 @@ async def served(settings: Settings, aqs: FakeAqs, clock: FakeClock) -> AsyncIte
 
 def paths_to_get(app: FastAPI) -> dict[str, str]:
     """Give for each path that is published a target that has an answer."""
-    return {
-        path: re.sub(r"\{(\w+)\}", lambda part: VALUES[part[1]], path) + QUERIES.get(path, "")
-        for path, operations in app.openapi()["paths"].items()
-        if "get" in operations
-    }
+    published = app.openapi()["paths"]
+    return {path: target_of(path) for path in published if "get" in published[path]}
+
+
+def target_of(path: str) -> str:
+    """Put values into a path."""
+    for word, target in PASSED_ON.items():
+        if f"/{word}/" in path:
+            return target
+    return re.sub(r"\{(\w+)\}", lambda part: VALUES[part[1]], path) + QUERIES.get(path, "")
 
 
 async def test_lint__of_each_route(served: Served) -> None:
@@ -247,6 +271,13 @@ REFUSED = {
 }
 """A request for each error that a request can cause."""
 
+REFUSED_AS_AQS_DOES = {
+    400: Asked(f"{BASE}/pageviews/per-article/fr.wikipedia/all-access/user/X/yearly/1/2"),
+    404: Asked(f"{BASE}/pageviews/top/fr.wikipedia/all-access/2020/01/01"),
+    405: Asked(f"{BASE}/pageviews", method="POST"),
+}
+"""The same where errors have AQS's shape."""
+
 
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
 @pytest.mark.parametrize("status", REFUSED)
@@ -258,6 +289,12 @@ async def test_lint__of_refusals(served: Served, status: int, coding: str) -> No
     assert answer.header("content-type") == "application/problem+json"
     if asked.method == "GET":
         await served.check(replace(asked, method="HEAD"), status)
+
+
+@pytest.mark.parametrize("status", REFUSED_AS_AQS_DOES)
+async def test_lint__of_refusals_as_of_aqs(served: Served, status: int) -> None:
+    """Each kind of error on AQS's own paths."""
+    await served.check(REFUSED_AS_AQS_DOES[status], status)
 
 
 async def test_lint__of_a_slow_body(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
