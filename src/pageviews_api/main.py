@@ -56,9 +56,10 @@ from pageviews_api.schemas.archive_runs import ArchiveRun
 from pageviews_api.schemas.article_sets import ArticleSet, BatchEnd, BatchLine
 from pageviews_api.schemas.data_state import DataState, KnownProjects
 from pageviews_api.schemas.health import Readiness
-from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries, TopArticles
+from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries
 from pageviews_api.schemas.problem import Problem
 from pageviews_api.schemas.sections import Comparison, UnusualDays
+from pageviews_api.schemas.top import TopArticles
 from pageviews_api.shared import Shared
 
 STOP_WITHIN = 5.0

@@ -34,6 +34,7 @@ from pageviews_api.clients.base import UpstreamClient
 from pageviews_api.clients.compatible import CompatibleClient
 from pageviews_api.clients.days_store import DaysStore
 from pageviews_api.clients.pageviews import AnswerPolicy, PageviewsClient
+from pageviews_api.clients.top_lists import TopLists
 from pageviews_api.clock import Clock
 from pageviews_api.config import Settings
 from pageviews_api.exceptions import ArchiveError, UpstreamError
@@ -78,6 +79,7 @@ class Resources:
     clock: Clock
     pageviews: PageviewsClient
     compatible: CompatibleClient
+    top_lists: TopLists
     shared: Shared | None
     gate: RequestGate
     breaker: CircuitBreaker
@@ -258,6 +260,7 @@ async def open_resources(
             clock=clock,
             pageviews=pageviews,
             compatible=compatible,
+            top_lists=TopLists(days_store, archived, clock=clock, policy=policy),
             shared=shared,
             gate=gate,
             breaker=breaker,

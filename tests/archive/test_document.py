@@ -16,8 +16,9 @@ from pageviews_api.archive.document import (
 from pageviews_api.daterange import DateRange
 from pageviews_api.days import Days
 from pageviews_api.schemas.archive import ArchivedTop, Outcome
-from pageviews_api.schemas.pageviews import DayPoint, DayStatus, RankedArticle
+from pageviews_api.schemas.pageviews import DayPoint, DayStatus
 from pageviews_api.schemas.query import Access, Agent, Series
+from pageviews_api.schemas.top import RankedArticle
 
 TODAY = date(2026, 11, 22)
 WINDOW = DateRange(date(2026, 11, 19), date(2026, 11, 21))

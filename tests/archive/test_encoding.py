@@ -16,8 +16,9 @@ from pageviews_api.daterange import DateRange
 from pageviews_api.days import Days
 from pageviews_api.exceptions import ArchiveCorruptError
 from pageviews_api.schemas.archive import ArchiveDocument, ArchivedTop, Outcome
-from pageviews_api.schemas.pageviews import DayPoint, DayStatus, RankedArticle
+from pageviews_api.schemas.pageviews import DayPoint, DayStatus
 from pageviews_api.schemas.query import Access, Agent, Series
+from pageviews_api.schemas.top import RankedArticle
 from tests.support.small_archives import archive_of, record_of, series_of, top_of
 
 DAY = date(2026, 11, 22)

@@ -14,6 +14,7 @@ from pageviews_api.clients.aqs import AqsClient
 from pageviews_api.clients.base import UpstreamClient
 from pageviews_api.clients.days_store import DaysStore
 from pageviews_api.clients.pageviews import AnswerPolicy, PageviewsClient
+from pageviews_api.clients.top_lists import TopLists
 from pageviews_api.daterange import FIRST_DAY, DateRange, NamedRange
 from pageviews_api.exceptions import (
     ArticleNeverViewedError,
@@ -24,7 +25,7 @@ from pageviews_api.exceptions import (
     UpstreamFailedError,
     UpstreamUnreachableError,
 )
-from pageviews_api.schemas.pageviews import ArticleSeries, DayPoint, DayStatus, TopArticles
+from pageviews_api.schemas.pageviews import ArticleSeries, DayPoint, DayStatus
 from pageviews_api.schemas.query import (
     Access,
     Agent,
@@ -32,8 +33,8 @@ from pageviews_api.schemas.query import (
     Month,
     Series,
     SeriesQuery,
-    TopQuery,
 )
+from pageviews_api.schemas.top import TopArticles, TopQuery
 from tests.conftest import YESTERDAY, Service
 from tests.support import aqs_faults
 from tests.support.clock import NOON, FakeClock, SkippingClock, settle
@@ -112,6 +113,7 @@ class Store:
             deadline=timedelta(seconds=8),
         )
         self.pageviews = PageviewsClient(known, NoArchive(), clock=clock, policy=policy)
+        self.top_lists = TopLists(known, NoArchive(), clock=clock, policy=policy)
 
     async def ask(
         self,
@@ -128,7 +130,7 @@ class Store:
 
     async def top(self, period: date | Month | None = None) -> TopArticles:
         """Ask for a list of fr.wikipedia."""
-        return await self.pageviews.top(TopQuery("fr.wikipedia", Access.ALL_ACCESS, period))
+        return await self.top_lists.top(TopQuery("fr.wikipedia", Access.ALL_ACCESS, period))
 
     def views(self, title: str, views: dict[date, int], project: str = "fr.wikipedia") -> None:
         """Set the views of an article at AQS."""
@@ -421,7 +423,7 @@ async def test_not_found__unknown_project(store: Store) -> None:
     with pytest.raises(UnknownProjectError):
         await store.pageviews.project(SeriesQuery(total, LATEST))
     with pytest.raises(UnknownProjectError):
-        await store.pageviews.top(TopQuery("xx.wikipedia", Access.ALL_ACCESS, None))
+        await store.top_lists.top(TopQuery("xx.wikipedia", Access.ALL_ACCESS, None))
 
 
 async def test_not_found__project_is_asked_once(store: Store) -> None:

@@ -7,8 +7,9 @@ from pageviews_api.archive.document import Archive, Record, order
 from pageviews_api.clients.archive_store import ArchiveStore
 from pageviews_api.daterange import ONE_DAY, DateRange
 from pageviews_api.schemas.archive import ArchivedTop, Outcome
-from pageviews_api.schemas.pageviews import DayStatus, RankedArticle
+from pageviews_api.schemas.pageviews import DayStatus
 from pageviews_api.schemas.query import Access, Series
+from pageviews_api.schemas.top import RankedArticle
 from tests.support import small_archives
 from tests.support.small_archives import record_of, series_of
 

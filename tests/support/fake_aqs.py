@@ -18,7 +18,8 @@ from starlette.types import Receive, Scope, Send
 from pageviews_api.daterange import parse_month
 from pageviews_api.demo.aqs import AqsService
 from pageviews_api.schemas.aqs import TopRow
-from pageviews_api.schemas.query import Access, Agent, Month, Series, TopQuery
+from pageviews_api.schemas.query import Access, Agent, Month, Series
+from pageviews_api.schemas.top import TopQuery
 from tests.support.aqs_faults import GOOD, Behaviour
 
 When = Callable[[str], bool]

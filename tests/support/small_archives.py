@@ -10,8 +10,9 @@ from pageviews_api.clients.archive_store import ArchiveStore
 from pageviews_api.daterange import DateRange
 from pageviews_api.days import Days
 from pageviews_api.schemas.archive import ArchivedTop, Outcome
-from pageviews_api.schemas.pageviews import DayPoint, DayStatus, RankedArticle
+from pageviews_api.schemas.pageviews import DayPoint, DayStatus
 from pageviews_api.schemas.query import Access, Agent, Series
+from pageviews_api.schemas.top import RankedArticle
 
 Views = Sequence[int | DayStatus]
 """One for each day of a window: a number, or why there is none."""

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from pageviews_api.daterange import DateRange
 from pageviews_api.days import ArchivedDay
-from pageviews_api.schemas.pageviews import RankedArticle
 from pageviews_api.schemas.query import Series
+from pageviews_api.schemas.top import RankedArticle
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from pageviews_api.days import (
     tell,
 )
 from pageviews_api.exceptions import (
+    UnknownProjectError,
     UpstreamError,
     UpstreamInvalidError,
     UpstreamTimeoutError,
@@ -471,6 +472,17 @@ class DaysStore:
     async def has_project(self, project: str) -> bool:
         """Tell whether AQS has ever told a number of a project."""
         return project in self._projects or await self.has_totals(project)
+
+    async def make_sure_of(self, project: str) -> None:
+        """See that AQS has ever told a number of a project.
+
+        Raises
+        ------
+        UnknownProjectError
+            It has not.
+        """
+        if not await self.has_project(project):
+            raise UnknownProjectError(f"Wikimedia has never counted a view of {project}.")
 
     async def has_totals(self, project: str) -> bool:
         """Tell whether AQS has totals of a project."""

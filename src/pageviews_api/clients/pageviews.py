@@ -1,8 +1,7 @@
 """Wikipedia's pageviews as routers and archive ask for them: answers made of what is known."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -14,17 +13,10 @@ from pageviews_api.clients.days_store import (
     DaysStore,
     KnownDataset,
     KnownSeries,
-    KnownTop,
     Observation,
 )
-from pageviews_api.clients.rescue import (
-    AHEAD,
-    Rescue,
-    Told,
-    at_midnight,
-    told_from_archive,
-    top_from_archive,
-)
+from pageviews_api.clients.deadline import in_time
+from pageviews_api.clients.rescue import Rescue, Told, told_from_archive
 from pageviews_api.clock import Clock
 from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange, NamedRange
 from pageviews_api.days import LoadCalendar, first_unsettled, tell
@@ -32,14 +24,11 @@ from pageviews_api.exceptions import (
     ArchiveUnavailableError,
     ArticleNeverViewedError,
     NotArchivedError,
-    TopListNotFoundError,
     UnknownProjectError,
     UpstreamError,
     UpstreamHeldBackError,
-    UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from pageviews_api.schemas.aqs import TopRow
 from pageviews_api.schemas.data_state import (
     Dataset,
     KnownProject,
@@ -47,24 +36,10 @@ from pageviews_api.schemas.data_state import (
     LoadedDays,
     RestatedDays,
 )
-from pageviews_api.schemas.pageviews import (
-    ArticleSeries,
-    ProjectSeries,
-    RankedArticle,
-    TopArticles,
-)
-from pageviews_api.schemas.query import (
-    Access,
-    Agent,
-    Month,
-    Series,
-    SeriesQuery,
-    TopQuery,
-)
+from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries
+from pageviews_api.schemas.query import Series, SeriesQuery
+from pageviews_api.schemas.top import RankedArticle
 from pageviews_api.series.reach import reach
-
-TOP_LOOK_BACK = 7
-"""Days among which the newest top list is looked for."""
 
 TO_ANSWER = 0.1
 """Seconds of a caller's deadline that are left for making an answer of what is held."""
@@ -175,7 +150,7 @@ class PageviewsClient:
     async def _told_by_aqs(self, query: SeriesQuery, deadline: timedelta) -> Told:
         time = asyncio.get_running_loop().time
         until = time() + deadline.total_seconds() - TO_ANSWER
-        async with self._in_time(deadline.total_seconds()):
+        async with in_time(deadline):
             checks = await self._store.checks(
                 query.series,
                 since=self._first_day(query),
@@ -191,40 +166,6 @@ class PageviewsClient:
                 if known.block.is_empty:
                     await self._make_sure_of_series(query.series)
         return self._tell(asked, known, checks)
-
-    async def top(self, query: TopQuery) -> TopArticles:
-        """Tell the most viewed pages of a day or a month, by rank.
-
-        Raises
-        ------
-        TopListNotFoundError
-            Wikimedia has no such list, or none of the last week where no day was named.
-        UnknownProjectError
-            Wikimedia has never told a number for this project.
-        UpstreamError
-            It cannot be told now.
-        """
-        deadline = self._policy.deadline.total_seconds()
-        try:
-            # A mute AQS must not use up the time in which the archive can help out.
-            async with self._in_time(max(deadline - AHEAD, deadline / 2)):
-                return await self._top_by_aqs(query)
-        except UpstreamError:
-            held = await self._newest_held_top(query) or await self._archived_top(query)
-            if held is None:
-                raise
-            return held
-
-    async def _top_by_aqs(self, query: TopQuery) -> TopArticles:
-        for period in [query.period] if query.period else self._newest_days():
-            top = await self._store.top(query.project, query.access, period)
-            if top.rows:
-                return self._top_answer(query, period, top, certain=True)
-        await self._make_sure_of(query.project)
-        asked = query.period or f"the last {TOP_LOOK_BACK} days"
-        raise TopListNotFoundError(
-            f"Wikimedia has no top list of {query.project} ({query.access}) for {asked}."
-        )
 
     async def calendar(self) -> LoadCalendar:
         """Tell which days are loaded, as the witness shows.
@@ -342,15 +283,6 @@ class PageviewsClient:
         asked = self._resolve(query.days, max(FIRST_DAY, yesterday - SPARE))
         return reach(asked, query.sections).start if asked else yesterday
 
-    @asynccontextmanager
-    async def _in_time(self, seconds: float) -> AsyncIterator[None]:
-        """Let a caller wait no longer than agreed, in however many steps; fetches go on."""
-        try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError as e:
-            raise UpstreamTimeoutError(UPSTREAM, "gave no complete answer in time") from e
-
     def _resolve(self, days: DateRange | NamedRange, newest: date) -> DateRange | None:
         if isinstance(days, DateRange):
             return days
@@ -359,14 +291,10 @@ class PageviewsClient:
     async def _make_sure_of_series(self, series: Series) -> None:
         """Tell an error, except where a project's total is without views in a part of it only."""
         if series.article is not None:
-            await self._make_sure_of(series.project)
+            await self._store.make_sure_of(series.project)
             raise ArticleNeverViewedError(await self._never_viewed(series))
         if not await self._store.has_totals(series.project):
             raise UnknownProjectError(f"Wikimedia's API has no totals for {series.project}.")
-
-    async def _make_sure_of(self, project: str) -> None:
-        if not await self._store.has_project(project):
-            raise UnknownProjectError(f"Wikimedia has never counted a view of {project}.")
 
     async def _never_viewed(self, series: Series) -> str:
         """Say so, and offer the capitalised title where we hold it: titles are case-sensitive."""
@@ -376,47 +304,6 @@ class PageviewsClient:
         if other != series and await self._store.holds_views(other):
             detail += f' There is "{other.article}": upper and lower case count.'
         return detail
-
-    async def _newest_held_top(self, query: TopQuery) -> TopArticles | None:
-        """Tell the newest list that is held, where no day was named and AQS cannot be asked."""
-        for day in () if query.period else self._newest_days():
-            top = await self._store.held_top(query.project, query.access, day)
-            if top is not None and top.rows:
-                return self._top_answer(query, day, top, certain=False)
-        return None
-
-    async def _archived_top(self, query: TopQuery) -> TopArticles | None:
-        """Tell the list of the day that was asked for, or the newest, as it was archived."""
-        if query.access is not Access.ALL_ACCESS or isinstance(query.period, Month):
-            return None
-        days = [query.period] if query.period else self._newest_days()
-        found = await top_from_archive(self._archived, query.project, days)
-        if found is None:
-            return None
-        day, archived = found
-        rows = tuple(TopRow(**row.model_dump()) for row in archived.articles)
-        known = KnownTop(rows, at_midnight(archived.observed_on), fresh=False)
-        return self._top_answer(query, day, known, certain=False)
-
-    def _top_answer(
-        self, query: TopQuery, period: date | Month, top: KnownTop, *, certain: bool
-    ) -> TopArticles:
-        return TopArticles(
-            project=query.project,
-            access=query.access,
-            agent=Agent.USER,
-            date=None if isinstance(period, Month) else period,
-            month=str(period) if isinstance(period, Month) else None,
-            items=[RankedArticle(**row.model_dump()) for row in top.rows],
-            checked_at=top.checked_at,
-            stale=not (certain and top.fresh),
-            fetched=top.fetched,
-            notice=self._policy.notice,
-        )
-
-    def _newest_days(self) -> list[date]:
-        today = self._today()
-        return [today - timedelta(days=back) for back in range(1, TOP_LOOK_BACK + 1)]
 
     def _today(self) -> date:
         return self._clock.now().date()

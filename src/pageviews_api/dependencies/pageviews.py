@@ -10,10 +10,8 @@ from pageviews_api.daterange import (
     NamedRange,
     check_asked_day,
     check_asked_days,
-    month_end,
 )
 from pageviews_api.dependencies.request import ResourcesDep
-from pageviews_api.exceptions import InvalidDateRangeError
 from pageviews_api.resources import Resources
 from pageviews_api.schemas.data_state import DataState
 from pageviews_api.schemas.health import Readiness
@@ -23,12 +21,9 @@ from pageviews_api.schemas.query import (
     Agent,
     ArticleParameters,
     DaysParameters,
-    Month,
     SectionParameters,
     Series,
     SeriesQuery,
-    TopParameters,
-    TopQuery,
 )
 
 
@@ -110,25 +105,6 @@ def series_of(
         parameters.agent or settings.default_agent,
         article,
     )
-
-
-async def _top_query(
-    project: Annotated[ArticleProject, Path()],
-    parameters: Annotated[TopParameters, Query()],
-    resources: ResourcesDep,
-) -> TopQuery:
-    today = resources.clock.now().date()
-    period = parameters.period
-    if isinstance(period, Month):
-        check_asked_day("month", period.first_day, today=today)
-        if month_end(period.first_day) >= today:
-            raise InvalidDateRangeError("month", "is not over: its list comes after its end")
-    elif period is not None:
-        check_asked_day("date", period, today=today)
-    return TopQuery(project, parameters.access or resources.settings.default_access, period)
-
-
-TopQueryDep = Annotated[TopQuery, Depends(_top_query)]
 
 
 async def _readiness(resources: ResourcesDep) -> Readiness:

@@ -27,9 +27,9 @@ from pageviews_api.schemas.pageviews import (
     DayPoint,
     PeriodPoint,
     ProjectSeries,
-    TopArticles,
 )
 from pageviews_api.schemas.query import Granularity
+from pageviews_api.schemas.top import TopArticles
 
 Row = Sequence[Value]
 

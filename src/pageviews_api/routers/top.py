@@ -3,14 +3,14 @@
 from fastapi import APIRouter, Response
 
 from pageviews_api.dependencies.archive import ArchivedTopListsDep, TopHistoryDep
-from pageviews_api.dependencies.pageviews import PageviewsDep, TopQueryDep
 from pageviews_api.dependencies.reply import ReplyDep
 from pageviews_api.dependencies.request import NoRepeats
+from pageviews_api.dependencies.top import TopListsDep, TopQueryDep
 from pageviews_api.representation.freshness import FOR_A_MINUTE, NOT_AT_ALL
 from pageviews_api.routers.responses import data_responses
 from pageviews_api.schemas.archive_answers import RankStatus, TopHistory
-from pageviews_api.schemas.pageviews import TopArticles
 from pageviews_api.schemas.problem import ARCHIVE_PROBLEMS, UPSTREAM_PROBLEMS
+from pageviews_api.schemas.top import TopArticles
 
 router = APIRouter(prefix="/api/v1/top", tags=["top"], dependencies=[NoRepeats])
 
@@ -21,13 +21,13 @@ router = APIRouter(prefix="/api/v1/top", tags=["top"], dependencies=[NoRepeats])
     response_model=TopArticles,
     responses=data_responses("no-top-list", "unknown-project", *UPSTREAM_PROBLEMS),
 )
-async def get_top(query: TopQueryDep, pageviews: PageviewsDep, reply: ReplyDep) -> Response:
+async def get_top(query: TopQueryDep, lists: TopListsDep, reply: ReplyDep) -> Response:
     """The pages of a project that people looked at most on a day or in a month, by rank.
 
     Wikimedia's list is given as it is: at most 1,000 rows, special pages and the main page
     among them, ties with one rank.
     """
-    return reply.current(await pageviews.top(query))
+    return reply.current(await lists.top(query))
 
 
 @router.get(

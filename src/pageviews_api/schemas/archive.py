@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pageviews_api.schemas.pageviews import DayPoint, RankedArticle
+from pageviews_api.schemas.pageviews import DayPoint
 from pageviews_api.schemas.query import Access, Agent
+from pageviews_api.schemas.top import RankedArticle
 
 SCHEMA_VERSION: Literal[1] = 1
 

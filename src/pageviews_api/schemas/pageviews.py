@@ -33,9 +33,7 @@ __all__ = [
     "Freshness",
     "PeriodPoint",
     "ProjectSeries",
-    "RankedArticle",
     "Summary",
-    "TopArticles",
 ]
 
 
@@ -205,57 +203,6 @@ class ProjectSeries(_Beside, _Figures, Freshness, _Asked, _Project):
                     },
                     "items": [],
                     "annotations": [],
-                }
-            ]
-        }
-    )
-
-
-class RankedArticle(AnswerModel):
-    """One row of a list; ties share a rank, and the next ranks are skipped."""
-
-    article: str
-    views: int
-    rank: int
-
-
-class _TopList(AnswerModel):
-    project: str
-    access: Access
-    agent: Agent
-    date: Annotated[Date | None, Field(description="The day, where a day was asked for.")]
-    month: Annotated[
-        str | None, Field(description="The month (`2015-10`), where one was asked for.")
-    ]
-
-
-class _Ranking(AnswerModel):
-    items: list[RankedArticle]
-
-
-class TopArticles(_Ranking, Freshness, _TopList):
-    """The most viewed pages of a day or a month, counted for people only.
-
-    Wikimedia's list has at most 1,000 rows and holds special pages and the main page, too.
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "project": "en.wikipedia",
-                    "access": "all-access",
-                    "agent": "user",
-                    "date": "2015-10-10",
-                    "month": None,
-                    "checked_at": "2017-01-01T10:00:00Z",
-                    "stale": False,
-                    "notice": None,
-                    "items": [
-                        {"article": "Main_Page", "views": 18793503, "rank": 1},
-                        {"article": "Special:Search", "views": 2629537, "rank": 2},
-                        {"article": "Carlos_Hathcock", "views": 291358, "rank": 3},
-                    ],
                 }
             ]
         }

@@ -127,15 +127,6 @@ class Month:
         return f"{self.first_day:%Y-%m}"
 
 
-@dataclass(frozen=True, slots=True)
-class TopQuery:
-    """Whose list of most viewed articles is asked for: a day's, a month's, or the newest day's."""
-
-    project: str
-    access: Access
-    period: date | Month | None
-
-
 def _read_day(value: object) -> object:
     return parse_day(value) if isinstance(value, str) else value
 
@@ -378,40 +369,6 @@ class ArticleParameters(SectionParameters):
     def sections(self) -> Sections:
         """What is asked for beside the series."""
         return replace(super().sections, per_million=self.per_million)
-
-
-class TopParameters(FormatParameters):
-    """The query part of a URL that asks for a list of most viewed articles."""
-
-    date: Annotated[
-        Day | None,
-        Field(
-            description="The day (UTC). Default: the newest that is loaded.",
-            examples=["2015-10-10"],
-        ),
-    ] = None
-    month: Annotated[
-        MonthStart | None,
-        Field(description="A whole calendar month, in place of `date`.", examples=["2015-10"]),
-    ] = None
-    access: AskedAccess = None
-    agent: Annotated[
-        Agent | None,
-        Field(description="Only `user`: Wikimedia counts only people in its top lists."),
-    ] = None
-
-    @model_validator(mode="after")
-    def _what_aqs_has(self) -> Self:
-        if self.date is not None and self.month is not None:
-            refuse("month", "cannot be combined with date")
-        if self.agent not in {None, Agent.USER}:
-            refuse("agent", "can only be user: Wikimedia counts only people in its top lists")
-        return self
-
-    @property
-    def period(self) -> Day | Month | None:
-        """The day or month asked for; None means the newest day."""
-        return Month(self.month) if self.month else self.date
 
 
 def refuse(field: str, msg: str) -> NoReturn:
