@@ -24,12 +24,15 @@ MAY_USE = {
     "series": frozenset({"daterange", "exceptions", "schemas"}),
     "annotations": frozenset({"daterange", "schemas"}),
     "days": frozenset({"daterange", "exceptions", "schemas"}),
+    "namespaces": frozenset[str](),
+    "top_range": frozenset({"schemas"}),
     "cache": frozenset({"clock", "exceptions"}),
     "budget": frozenset({"clock", "exceptions"}),
     "shared": frozenset({"clock", "exceptions"}),
     "rate_limit": frozenset({"clock", "shared"}),
     "shared_gate": frozenset({"budget", "clock", "exceptions", "shared"}),
-    "clients": PURE | {"annotations", "budget", "cache", "days", "series"},
+    "clients": PURE
+    | {"annotations", "budget", "cache", "days", "namespaces", "series", "top_range"},
     "archive": PURE | {"clients", "days", "series"},
     "article_sets": PURE | {"budget", "clients"},
     "representation": frozenset({"daterange", "exceptions", "schemas"}),
@@ -91,13 +94,13 @@ PURE_ARCHIVE = {
 }
 """The part of the archive that only decides: it does not know any store, either."""
 
-NO_ASYNC = {
-    *("annotations", "daterange", "exceptions", "schemas", "series", "days", "representation"),
-    *PURE_ARCHIVE,
-}
+PURE_SUMS = {"annotations", "days", "namespaces", "representation", "series", "top_range"}
+"""What only decides and sums."""
+
+NO_ASYNC = {"daterange", "exceptions", "schemas"} | PURE_SUMS | PURE_ARCHIVE
 """Modules that decide, and wait for nothing."""
 
-NO_LOGS_NOR_CLOCK = {"annotations", "series", "days", "representation"} | PURE_ARCHIVE
+NO_LOGS_NOR_CLOCK = PURE_SUMS | PURE_ARCHIVE
 
 Import = tuple[str, int, str]
 """Who imports, in which line, and what: both by their full dotted names."""

@@ -59,7 +59,7 @@ from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries
 from pageviews_api.schemas.problem import Problem
 from pageviews_api.schemas.sections import Comparison, UnusualDays
-from pageviews_api.schemas.top import TopArticles
+from pageviews_api.schemas.top import TopArticles, TopRange
 from pageviews_api.shared import Shared
 
 STOP_WITHIN = 5.0
@@ -115,6 +115,7 @@ WITH_EXAMPLE = (
     Readiness,
     TopArticles,
     TopHistory,
+    TopRange,
     UnusualDays,
 )
 """Answers whose example holds a null."""

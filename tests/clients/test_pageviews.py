@@ -130,7 +130,9 @@ class Store:
 
     async def top(self, period: date | Month | None = None) -> TopArticles:
         """Ask for a list of fr.wikipedia."""
-        return await self.top_lists.top(TopQuery("fr.wikipedia", Access.ALL_ACCESS, period))
+        answer = await self.top_lists.top(TopQuery("fr.wikipedia", Access.ALL_ACCESS, period))
+        assert isinstance(answer, TopArticles)
+        return answer
 
     def views(self, title: str, views: dict[date, int], project: str = "fr.wikipedia") -> None:
         """Set the views of an article at AQS."""

@@ -19,7 +19,7 @@ from pageviews_api.daterange import parse_month
 from pageviews_api.demo.aqs import AqsService
 from pageviews_api.schemas.aqs import TopRow
 from pageviews_api.schemas.query import Access, Agent, Month, Series
-from pageviews_api.schemas.top import TopQuery
+from pageviews_api.schemas.top import ListName
 from tests.support.aqs_faults import GOOD, Behaviour
 
 When = Callable[[str], bool]
@@ -81,7 +81,7 @@ class FakeAqs:
         self.release = asyncio.Event()
         self.delay = 0.0
         self._series: dict[Series, dict[date, int]] = {}
-        self._tops: dict[TopQuery, list[TopRow]] = {}
+        self._tops: dict[ListName, list[TopRow]] = {}
         self._answers: dict[str, bytes] = {}
         self._service = AqsService(self._series, self._tops)
         self._rules: list[_Rule] = []
@@ -125,7 +125,7 @@ class FakeAqs:
         """
         of = Month(parse_month(period)) if isinstance(period, str) else period
         listed = list(rows)
-        self._tops[TopQuery(project, Access(access), of)] = [
+        self._tops[ListName(project, Access(access), of)] = [
             TopRow(article=title, views=views, rank=1 + sum(v > views for _, v in listed))
             for title, views in listed
         ]

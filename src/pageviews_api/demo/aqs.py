@@ -24,7 +24,7 @@ from pageviews_api.daterange import aqs_stamp, month_end, parse_day, parse_month
 from pageviews_api.demo.sample import load_sample
 from pageviews_api.schemas.aqs import TopRow
 from pageviews_api.schemas.query import Access, Agent, Month, Series
-from pageviews_api.schemas.top import TopQuery
+from pageviews_api.schemas.top import ListName
 
 ETAG = 'W/"20-da39a3ee5e6b4b0d3255bfef95601890afd80709"'
 """What AQS sends with every answer, whatever its body: the SHA-1 is that of nothing."""
@@ -103,7 +103,7 @@ class AqsService:
     def __init__(
         self,
         series: Mapping[Series, Mapping[date, int]],
-        tops: Mapping[TopQuery, Sequence[TopRow]],
+        tops: Mapping[ListName, Sequence[TopRow]],
     ) -> None:
         self._series = series
         self._tops = tops
@@ -200,7 +200,7 @@ class AqsService:
     def _top(
         self, project: str, access: str, year: str, month: str, day: str
     ) -> list[dict[str, object]]:
-        query = TopQuery(_read_project(project), _read_access(access), _period(year, month, day))
+        query = ListName(_read_project(project), _read_access(access), _period(year, month, day))
         rows = self._tops.get(query)
         if rows is None or not self._is_loaded(_last_day(query)):
             raise _RefusedError(404, NO_DATA)
@@ -222,7 +222,7 @@ def sample_aqs() -> Starlette:
     top = sample.top
     service = AqsService(
         {line.series: line.by_day() for line in sample.series},
-        {TopQuery(top.project, top.access, top.day): top.rows},
+        {ListName(top.project, top.access, top.day): top.rows},
     )
     return Starlette(routes=[Mount("/", app=service)])
 
@@ -281,10 +281,9 @@ def _period(year: str, month: str, day: str) -> date | Month:
         raise _RefusedError(400, "Given year/month/day is invalid date") from None
 
 
-def _last_day(query: TopQuery) -> date:
+def _last_day(query: ListName) -> date:
     if isinstance(query.period, Month):
         return month_end(query.period.first_day)
-    assert query.period is not None  # a path always names one
     return query.period
 
 

@@ -10,7 +10,7 @@ from pageviews_api.representation.freshness import FOR_A_MINUTE, NOT_AT_ALL
 from pageviews_api.routers.responses import data_responses
 from pageviews_api.schemas.archive_answers import RankStatus, TopHistory
 from pageviews_api.schemas.problem import ARCHIVE_PROBLEMS, UPSTREAM_PROBLEMS
-from pageviews_api.schemas.top import TopArticles
+from pageviews_api.schemas.top import TopArticles, TopRange
 
 router = APIRouter(prefix="/api/v1/top", tags=["top"], dependencies=[NoRepeats])
 
@@ -18,14 +18,20 @@ router = APIRouter(prefix="/api/v1/top", tags=["top"], dependencies=[NoRepeats])
 @router.get(
     "/{project}",
     summary="Most viewed articles",
-    response_model=TopArticles,
+    response_model=TopArticles | TopRange,
     responses=data_responses("no-top-list", "unknown-project", *UPSTREAM_PROBLEMS),
 )
 async def get_top(query: TopQueryDep, lists: TopListsDep, reply: ReplyDep) -> Response:
-    """The pages of a project that people looked at most on a day or in a month, by rank.
+    """The pages of a project that people looked at most on a day, in a month or in a range.
 
-    Wikimedia's list is given as it is: at most 1,000 rows, special pages and the main page
-    among them, ties with one rank.
+    A day's or a month's list is Wikimedia's own: at most 1,000 rows, special pages and the main
+    page among them, ties with one rank. `namespace=main` and `main_page=false` leave rows out,
+    and the others keep their rank.
+
+    A range of up to 31 days is told from its daily lists. A page that is in some of them only had
+    views on the other days, too, at most as many as the last row of each of these lists. So every
+    row has bounds, `views_min` and `views_max`, and the rows are ranked by `views_min`. Down to
+    `certain_through_rank` no other page can have had more views than the rows up to there.
     """
     return reply.current(await lists.top(query))
 

@@ -155,6 +155,8 @@ MonthStart = Annotated[
     date, BeforeValidator(_read_month), Field(json_schema_extra={"format": "year-month"})
 ]
 
+RangeName = Annotated[str, AfterValidator(_check_range)]
+
 AskedAccess = Annotated[
     Access | None,
     Field(description="How the page was reached. Default: as the operator set it; `all-access`."),
@@ -234,8 +236,7 @@ class DaysParameters(QueryParameters):
         ),
     ] = None
     range: Annotated[
-        str | None,
-        AfterValidator(lambda value: None if value is None else _check_range(value)),
+        RangeName | None,
         Field(
             description="Days that move with the data, in place of `start` and `end`: "
             "`latest-N` (the N newest days, N from 1 to 9999), `this-week`, `last-week`, "
