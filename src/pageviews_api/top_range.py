@@ -94,9 +94,14 @@ def _ranks(views: Sequence[int]) -> list[int]:
 
 
 def _certain_through(ranks: Sequence[int], bounds: Sequence[tuple[int, int]], unlisted: int) -> int:
-    """Tell the last rank that is certain, with all of those before it; 0 if the first is not."""
+    """Tell the last rank that is certain, with all of those before it; 0 if the first is not.
+
+    Of a tie, none is certain if the first is not: what is behind the second is behind both.
+    """
     behind = list(accumulate((high for _, high in reversed(bounds)), max, initial=unlisted))
+    certain = 0
     for rank, (low, _), most in zip(ranks, bounds, reversed(behind[:-1]), strict=True):
         if low < most:
-            return max((better for better in ranks if better < rank), default=0)
-    return ranks[-1] if ranks else 0
+            break
+        certain = rank
+    return certain
