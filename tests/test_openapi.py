@@ -76,7 +76,10 @@ VALUES = {
 """For each parameter a value that has a meaning."""
 
 
-ONLY_IF_ASKED_FOR = {"as_of", "comparison", "split", "per_million", "unusual"}
+ONLY_IF_ASKED_FOR = {
+    *("as_of", "comparison", "split", "per_million", "unusual"),
+    *("filter_certain", "previous"),
+}
 """Fields that are there only where they were asked for."""
 
 
@@ -181,7 +184,7 @@ def test_answers__have_a_valid_example(document: Schema) -> None:
         (good,) = operation["responses"].keys() & {"200", "202"}
         content = operation["responses"][good]["content"]
         schema = content[min(content)]["schema"]  # application/json, where it is among them
-        for one in schema.get("oneOf", [schema]):
+        for one in schema.get("oneOf") or schema.get("anyOf") or [schema]:
             model = resolved(document, one)
             assert ("examples" in model) is (one["$ref"].rsplit("/", 1)[-1] not in NEVER_RECORDED)
             for example in model.get("examples", []):
@@ -212,6 +215,8 @@ async def test_answers__have_true_examples(document: Schema) -> None:
             week = article.url.copy_set_param("range", "latest-7")
             unusual = await client.get(f"{week}&unusual=true")
             top = await client.get("/api/v1/top/en.wikipedia?date=2015-10-10")
+            days = "start=2015-10-10&end=2015-10-10&namespace=main&main_page=false"
+            ranged = await client.get(f"/api/v1/top/en.wikipedia?{days}")
             recent = await client.get("/api/get_views?period=90")
     schemas = document["components"]["schemas"]
     assert schemas["ArticleSeries"]["examples"] == [article.json()]
@@ -220,7 +225,8 @@ async def test_answers__have_true_examples(document: Schema) -> None:
     assert schemas["UnusualDays"]["examples"] == [unusual.json()["unusual"]]
     last_two = {name: recent.json()[name][-2:] for name in ("current", "previous")}
     assert schemas["RecentViews"]["examples"] == [recent.json() | last_two]
-    assert schemas["TopArticles"]["examples"] == [top.json() | {"items": top.json()["items"][:3]}]
+    for name, answer in (("TopArticles", top.json()), ("TopRange", ranged.json())):
+        assert schemas[name]["examples"] == [answer | {"items": answer["items"][:3]}]
 
 
 async def test_project_example__is_what_a_monday_brings(service: Service, document: Schema) -> None:
@@ -290,7 +296,7 @@ async def test_parameters__given_twice(service: Service, document: Schema) -> No
             assert [error["loc"] for error in response.json()["errors"]] == [["query", name]]
             check(document, response, path, method)
             doubled += 1
-    assert doubled == 93
+    assert doubled == 100
     assert service.aqs.count() == 0
 
 
@@ -322,7 +328,8 @@ class TestRealAnswers:
         assert statuses == {"ok", "zero", "not_loaded", None} | {"missing"} & statuses
         for query in ("?per_million=true", "?per_million=true&granularity=monthly"):
             assert (await self._check(service, ARTICLE, query)).status_code == 200
-        for query in ("", "?month=2026-10"):
+        tops = ("", "?month=2026-10", "?range=latest-2", "?namespace=main&compare=previous")
+        for query in (*tops, "?range=this-month&compare=previous&main_page=false"):
             assert (await self._check(service, TOP, query)).status_code == 200
         for path in ("/problems/{slug}", "/healthz", "/readyz"):
             assert (await self._check(service, path)).status_code == 200

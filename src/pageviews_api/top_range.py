@@ -9,11 +9,13 @@ hold of pages that Wikimedia never lists: the title ``-``, and those on its disa
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 from pageviews_api.schemas.aqs import TopRow
+
+_FIELDS = ("article", "rank", "views_min", "views_max", "days_listed", "exact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class BoundedRow:
 
     def fields(self) -> dict[str, Any]:
         """Tell all of it by name."""
-        return asdict(self) | {"exact": self.exact}
+        return {name: getattr(self, name) for name in _FIELDS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,14 @@ from pageviews_api.schemas.archive_answers import (
 from pageviews_api.schemas.article_sets import ArticleSet
 from pageviews_api.schemas.data_state import KnownProjects
 from pageviews_api.schemas.pageviews import (
+    AnswerModel,
     ArticleSeries,
     DayPoint,
     PeriodPoint,
     ProjectSeries,
 )
 from pageviews_api.schemas.query import Granularity
-from pageviews_api.schemas.top import TopArticles
+from pageviews_api.schemas.top import TopArticles, TopRange
 
 Row = Sequence[Value]
 
@@ -41,6 +42,13 @@ _PERIOD = ("date", "end", "views", "days_counted", "days_in_period", "partial", 
 
 SERIES_DAYS = (*SERIES, "granularity", *_DAY)
 SERIES_PERIODS = (*SERIES, "granularity", *_PERIOD)
+
+
+BOUNDS = ("rank", "article", "views_min", "views_max", "days_listed", "exact")
+"""What is told of an article in a range of top lists."""
+
+COMPARED = ("previous_rank", "is_new")
+"""What stands beside a row that is compared with the period before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +181,27 @@ def _of_observed(answer: ObservedSeries) -> Table:
 def _of_top(answer: TopArticles) -> Table:
     period = answer.month or answer.date
     what = (answer.project, answer.access, answer.agent, period)
-    rows = ([*what, row.rank, row.article, row.views] for row in answer.items)
-    columns = ("project", "access", "agent", "date", "rank", "article", "views")
-    return Table(_joined(answer.project, "top", period), columns, rows)
+    columns = ("rank", "article", "views", *(COMPARED if answer.previous else ()))
+    return Table(
+        _joined(answer.project, "top", period),
+        ("project", "access", "agent", "date", *columns),
+        ([*what, *_fields(row, columns)] for row in answer.items),
+    )
+
+
+@table.register
+def _of_top_range(answer: TopRange) -> Table:
+    what = (answer.project, answer.access, answer.agent, answer.start, answer.end)
+    columns = (*BOUNDS, *(COMPARED if answer.previous else ()))
+    return Table(
+        _joined(answer.project, "top", answer.start, answer.end),
+        ("project", "access", "agent", "start", "end", *columns),
+        ([*what, *_fields(row, columns)] for row in answer.items),
+    )
+
+
+def _fields(row: AnswerModel, names: Sequence[str]) -> Row:
+    return [getattr(row, name) for name in names]
 
 
 @table.register

@@ -143,6 +143,9 @@ def _read_yes_or_no(value: object) -> object:
     return value == "true"
 
 
+YesOrNo = Annotated[bool, BeforeValidator(_read_yes_or_no)]
+
+
 def _check_range(value: str) -> str:
     try:
         return NamedRange.parse(value).name

@@ -20,6 +20,7 @@ from pageviews_api.schemas.query import (
     Month,
     MonthStart,
     RangeName,
+    YesOrNo,
     refuse,
 )
 
@@ -136,7 +137,8 @@ class TopParameters(DaysParameters, FormatParameters):
         ),
     ] = Namespace.ALL
     main_page: Annotated[
-        bool, Field(description="`false`: without the project's main page, which leads every list.")
+        YesOrNo,
+        Field(description="`false`: without the project's main page, which leads every list."),
     ] = True
     compare: Annotated[
         Literal["previous"] | None,
@@ -396,12 +398,38 @@ class TopRange(_Bounds, _Told, Freshness, _Range):
                     "reason": None,
                     "days_in_range": 1,
                     "days_missing": [],
-                    "certain_through_rank": 0,
-                    "unlisted_max": 0,
+                    "certain_through_rank": 88,
+                    "unlisted_max": 29060,
                     "checked_at": "2017-01-01T10:00:00Z",
                     "stale": False,
                     "notice": None,
-                    "items": [],
+                    "filter_certain": True,
+                    "items": [
+                        {
+                            "article": "Carlos_Hathcock",
+                            "rank": 1,
+                            "views_min": 291358,
+                            "views_max": 291358,
+                            "days_listed": 1,
+                            "exact": True,
+                        },
+                        {
+                            "article": "UEFA_Euro_2016_qualifying",
+                            "rank": 2,
+                            "views_min": 143704,
+                            "views_max": 143704,
+                            "days_listed": 1,
+                            "exact": True,
+                        },
+                        {
+                            "article": "Web_scraping",
+                            "rank": 3,
+                            "views_min": 115672,
+                            "views_max": 115672,
+                            "days_listed": 1,
+                            "exact": True,
+                        },
+                    ],
                 }
             ]
         }
