@@ -81,7 +81,7 @@ def _read_number(value: object) -> object:
     return value
 
 
-def _may_be_longer(name: str) -> bool:
+def _may_be_too_long(name: str) -> bool:
     _, _, number = name.partition("latest-")
     return int(number) > MOST_DAYS if number else name not in _SHORT_RANGES
 
@@ -164,8 +164,8 @@ class TopParameters(DaysParameters, FormatParameters):
         others = [name for name in ("date", "month", "range", "start") if getattr(self, name)]
         if len(others) > 1:
             refuse(others[-1], f"cannot be combined with {others[0]}")
-        if self.range is not None and _may_be_longer(self.range):
-            refuse("range", f"may be longer than {MOST_DAYS} days")
+        if self.range is not None and _may_be_too_long(self.range):
+            refuse("range", f"can lead to more than {MOST_DAYS} days")
         if self.start and self.end and (self.end - self.start).days >= MOST_DAYS:
             refuse("end", f"is more than {MOST_DAYS} days from start, both included")
         return self
