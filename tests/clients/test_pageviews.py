@@ -34,7 +34,8 @@ from pageviews_api.schemas.query import (
     Series,
     SeriesQuery,
 )
-from pageviews_api.schemas.top import TopArticles, TopQuery
+from pageviews_api.schemas.top import TopArticles
+from pageviews_api.schemas.top_query import TopQuery
 from tests.conftest import YESTERDAY, Service
 from tests.support import aqs_faults
 from tests.support.clock import NOON, FakeClock, SkippingClock, settle

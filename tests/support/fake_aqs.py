@@ -19,7 +19,7 @@ from pageviews_api.daterange import parse_month
 from pageviews_api.demo.aqs import AqsService
 from pageviews_api.schemas.aqs import TopRow
 from pageviews_api.schemas.query import Access, Agent, Month, Series
-from pageviews_api.schemas.top import ListName
+from pageviews_api.schemas.top_query import ListName
 from tests.support.aqs_faults import GOOD, Behaviour
 
 When = Callable[[str], bool]

@@ -19,15 +19,13 @@ from pageviews_api.schemas.top import (
     ComparedArticle,
     ComparedRangedArticle,
     MissingList,
-    Namespace,
     PreviousPeriod,
     RangedArticle,
     RankedArticle,
     TopArticles,
-    TopFilter,
-    TopQuery,
     TopRange,
 )
+from pageviews_api.schemas.top_query import Namespace, TopFilter, TopQuery
 from pageviews_api.top_range import BoundedRanking, rank_range
 
 Keep = Callable[[str], bool]

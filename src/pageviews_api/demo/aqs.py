@@ -24,7 +24,7 @@ from pageviews_api.daterange import aqs_stamp, month_end, parse_day, parse_month
 from pageviews_api.demo.sample import load_sample
 from pageviews_api.schemas.aqs import TopRow
 from pageviews_api.schemas.query import Access, Agent, Month, Series
-from pageviews_api.schemas.top import ListName
+from pageviews_api.schemas.top_query import ListName
 
 ETAG = 'W/"20-da39a3ee5e6b4b0d3255bfef95601890afd80709"'
 """What AQS sends with every answer, whatever its body: the SHA-1 is that of nothing."""

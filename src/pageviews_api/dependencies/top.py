@@ -17,7 +17,7 @@ from pageviews_api.dependencies.request import ResourcesDep
 from pageviews_api.exceptions import InvalidDateRangeError
 from pageviews_api.schemas.names import ArticleProject
 from pageviews_api.schemas.query import Month
-from pageviews_api.schemas.top import TopParameters, TopQuery
+from pageviews_api.schemas.top_query import TopParameters, TopQuery
 
 
 async def _top_lists(resources: ResourcesDep) -> TopLists:
