@@ -68,8 +68,9 @@ STOP_WITHIN = 5.0
 CORS_MAX_AGE = 7200
 """Seconds for which a browser may keep a preflight's answer: Chromium's cap."""
 
-ALLOWED_HEADERS = ["Authorization", "Content-Type", "If-None-Match", "X-Request-ID"]
-"""Headers that a browser's script may send beside the usual ones."""
+ALLOWED_HEADERS = ["Content-Type", "If-None-Match", "X-Request-ID"]
+"""Headers that a browser's script may send beside the usual ones. ``Authorization`` is none: no
+page of another origin has a use for the operator's token."""
 
 EXPOSED_HEADERS = [
     "Cache-Status",
