@@ -23,6 +23,7 @@ MAY_USE = {
     "schemas": frozenset({"daterange", "exceptions"}),
     "series": frozenset({"daterange", "exceptions", "schemas"}),
     "annotations": frozenset({"daterange", "schemas"}),
+    "charts": frozenset({"schemas"}),
     "days": frozenset({"daterange", "exceptions", "schemas"}),
     "namespaces": frozenset[str](),
     "top_range": frozenset({"schemas"}),
@@ -44,7 +45,8 @@ MAY_USE = {
     "dependencies": PURE
     | {"archive", "article_sets", "clients", "exception_handlers"}
     | {"middleware", "representation", "resources"},
-    "routers": PURE | {"", "archive", "clients", "dependencies", "representation", "series"},
+    "routers": PURE
+    | {"", "archive", "charts", "clients", "dependencies", "representation", "series"},
     "exception_handlers": frozenset({"clock", "exceptions", "schemas"}),
     "middleware": frozenset({"clock", "exceptions", "rate_limit", "schemas"}),
     "demo": frozenset({"daterange", "schemas"}),
@@ -94,8 +96,10 @@ PURE_ARCHIVE = {
 }
 """The part of the archive that only decides: it does not know any store, either."""
 
-PURE_SUMS = {"annotations", "days", "namespaces", "representation", "series", "top_range"}
-"""What only decides and sums."""
+PURE_SUMS = {
+    *("annotations", "charts", "days", "namespaces", "representation", "series", "top_range"),
+}
+"""What only decides, sums and draws."""
 
 NO_ASYNC = {"daterange", "exceptions", "schemas"} | PURE_SUMS | PURE_ARCHIVE
 """Modules that decide, and wait for nothing."""

@@ -15,6 +15,7 @@
     │   ├── NotAcceptableError              no form that the caller takes
     │   ├── HeadersTooLargeError            no client of ours has so much to say of itself
     │   ├── UnknownHostError                the Host header names another site
+    │   ├── UnknownChartError               no chart has this URL
     │   ├── UnknownProblemError             no problem has this slug
     │   ├── UnknownProjectError             Wikimedia has never counted a view of it
     │   ├── ArticleNeverViewedError         nor of this exact title
@@ -123,6 +124,10 @@ class HeadersTooLargeError(CallerError):
 
 class UnknownHostError(CallerError):
     """The Host header is absent, doubled, or names a site that this service is not."""
+
+
+class UnknownChartError(CallerError):
+    """No chart has this URL."""
 
 
 class UnknownProblemError(CallerError):

@@ -37,6 +37,7 @@ from pageviews_api.routers import (
     archives,
     article_sets,
     articles,
+    charts,
     data_state,
     get_views,
     health,
@@ -122,7 +123,7 @@ WITH_EXAMPLE = (
 """Answers whose example holds a null."""
 
 ROUTES = (
-    *(article_sets, articles, projects, top),
+    *(article_sets, articles, charts, projects, top),
     *(archives, archive_runs, data_state),
     *(aqs, get_views),
     *(problems, health),
@@ -131,6 +132,7 @@ ROUTES = (
 
 TAGS = [
     {"name": "articles", "description": "How often an article was looked at."},
+    {"name": "charts", "description": "Pictures of how often an article was looked at."},
     {"name": "projects", "description": "How often a whole project was looked at."},
     {"name": "top", "description": "What was looked at most."},
     {"name": "archives", "description": "What was archived, and runs by hand."},

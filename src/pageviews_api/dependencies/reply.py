@@ -128,13 +128,13 @@ async def _reply(
 ReplyDep = Annotated[Reply, Depends(_reply)]
 
 
-async def _json_reply(if_none_match: IfNoneMatchDep, resources: ResourcesDep) -> Reply:
+async def _one_form_reply(if_none_match: IfNoneMatchDep, resources: ResourcesDep) -> Reply:
     form = AskedForm(Format.JSON)
     return Reply(form, if_none_match, resources.clock.now(), resources.settings.freshness)
 
 
-JsonReplyDep = Annotated[Reply, Depends(_json_reply)]
-"""Replies in JSON, whatever the caller accepts: for routes that have no other form."""
+OneFormReplyDep = Annotated[Reply, Depends(_one_form_reply)]
+"""Replies for routes whose answers have one form, JSON or a picture, whatever ``Accept`` says."""
 
 
 def not_changed(headers: Mapping[str, str]) -> Response:

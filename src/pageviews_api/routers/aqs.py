@@ -18,7 +18,7 @@ from pageviews_api.dependencies.aqs import (
     TopPerCountryDep,
     UniqueDevicesDep,
 )
-from pageviews_api.dependencies.reply import JsonReplyDep
+from pageviews_api.dependencies.reply import OneFormReplyDep
 from pageviews_api.dependencies.request import NoRepeats
 from pageviews_api.representation.freshness import FOR_A_DAY
 from pageviews_api.routers.responses import NOT_CHANGED
@@ -45,7 +45,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = NOT_CHANGED | aqs_problem_responses
     response_model=MetricsListing,
     responses=RESPONSES,
 )
-async def aqs_listing(reply: JsonReplyDep) -> Response:
+async def aqs_listing(reply: OneFormReplyDep) -> Response:
     """The metrics of pageviews, as Wikimedia's API lists them."""
     return reply.kept(LISTING, FOR_A_DAY)
 
@@ -57,7 +57,7 @@ async def aqs_listing(reply: JsonReplyDep) -> Response:
     responses=RESPONSES,
 )
 async def aqs_per_article(
-    asked: PerArticleDep, aqs: CompatibleDep, reply: JsonReplyDep
+    asked: PerArticleDep, aqs: CompatibleDep, reply: OneFormReplyDep
 ) -> Response:
     """An article's views by day or month; days without any view are left out.
 
@@ -73,7 +73,7 @@ async def aqs_per_article(
     response_model=ProjectViewsAnswer,
     responses=RESPONSES,
 )
-async def aqs_aggregate(asked: AggregateDep, aqs: CompatibleDep, reply: JsonReplyDep) -> Response:
+async def aqs_aggregate(asked: AggregateDep, aqs: CompatibleDep, reply: OneFormReplyDep) -> Response:
     """The views of all pages of a project by hour, day or month; at most 366 days of hours.
 
     https://doc.wikimedia.org/generated-data-platform/aqs/analytics-api/reference/page-views.html
@@ -91,7 +91,7 @@ async def aqs_aggregate(asked: AggregateDep, aqs: CompatibleDep, reply: JsonRepl
     response_model=TopAnswer,
     responses=RESPONSES,
 )
-async def aqs_top(asked: TopAskedDep, aqs: CompatibleDep, reply: JsonReplyDep) -> Response:
+async def aqs_top(asked: TopAskedDep, aqs: CompatibleDep, reply: OneFormReplyDep) -> Response:
     """The pages of a project that people looked at most on a day, or in a month (`all-days`).
 
     https://doc.wikimedia.org/generated-data-platform/aqs/analytics-api/reference/page-views.html
@@ -107,7 +107,7 @@ async def aqs_top(asked: TopAskedDep, aqs: CompatibleDep, reply: JsonReplyDep) -
     responses=RESPONSES,
 )
 async def aqs_top_per_country(
-    asked: TopPerCountryDep, aqs: CompatibleDep, reply: JsonReplyDep
+    asked: TopPerCountryDep, aqs: CompatibleDep, reply: OneFormReplyDep
 ) -> Response:
     """The pages that people in a country looked at most on a day; counts are rounded up.
 
@@ -124,7 +124,7 @@ async def aqs_top_per_country(
     responses=RESPONSES,
 )
 async def aqs_top_by_country(
-    asked: TopByCountryDep, aqs: CompatibleDep, reply: JsonReplyDep
+    asked: TopByCountryDep, aqs: CompatibleDep, reply: OneFormReplyDep
 ) -> Response:
     """The countries from which a project was looked at most in a month; counts are rounded up.
 
@@ -141,7 +141,7 @@ async def aqs_top_by_country(
     responses=RESPONSES,
 )
 async def aqs_unique_devices(
-    asked: UniqueDevicesDep, aqs: CompatibleDep, reply: JsonReplyDep
+    asked: UniqueDevicesDep, aqs: CompatibleDep, reply: OneFormReplyDep
 ) -> Response:
     """How many devices came to a project, by day or month.
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from pageviews_api.dependencies.get_views import RecentViewsDep
 from pageviews_api.dependencies.pageviews import PageviewsDep
-from pageviews_api.dependencies.reply import JsonReplyDep
+from pageviews_api.dependencies.reply import OneFormReplyDep
 from pageviews_api.dependencies.request import NoRepeats
 from pageviews_api.routers.responses import NOT_CHANGED
 from pageviews_api.schemas.get_views import RecentViews
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/get_views", tags=["get_views"], dependencies=[No
     | problem_responses("article-never-viewed", "unknown-project", *UPSTREAM_PROBLEMS),
 )
 async def get_views(
-    asked: RecentViewsDep, pageviews: PageviewsDep, reply: JsonReplyDep
+    asked: RecentViewsDep, pageviews: PageviewsDep, reply: OneFormReplyDep
 ) -> Response:
     """The operator's default article in the newest 30, 90 or 365 days, and in as many before."""
     series = await pageviews.article(asked.query)
