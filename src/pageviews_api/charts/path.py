@@ -13,7 +13,7 @@ def thinned(places: Sequence[Place]) -> list[Place]:
     """
     kept: list[Place] = []
     for _, column in groupby(places, key=lambda place: place[0] // TENTHS):
-        run = list(column)
+        run = list(dict.fromkeys(column))
         extremes = {min(run, key=_height), max(run, key=_height)}
         kept += [place for place in run if place in extremes or place in (places[0], places[-1])]
     return kept

@@ -12,11 +12,11 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _MONTHS_IN_YEAR = 12
 
 _DAY_STEPS = {
-    Granularity.DAILY: (1, 2, 7, 14),
+    Granularity.DAILY: (1, 2, 7, 14, 4),
     Granularity.WEEKLY: (7, 14),
     Granularity.MONTHLY: (),
 }
-"""Days from tick to tick: those of weeks are Mondays, and a month is not ticked inside."""
+"""Days from tick to tick, the liked first: those of weeks are Mondays; no month is cut."""
 
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 
@@ -50,20 +50,28 @@ def short_number(number: int) -> str:
 def day_ticks(first: date, last: date, granularity: Granularity, *, most: int) -> list[Tick]:
     """Tell days to be named, oldest first: at most ``most`` of them, evenly by the calendar.
 
-    Every day or second day, Mondays, or first days of months; the finest that has room. Of the
-    days from ``first`` to ``last`` none may be one of these: then it is ``first`` that is named.
+    They are days, Mondays, or first days of months or years, as many as have room; two at the
+    least where that can be. None from ``first`` to ``last`` may be one of these: then ``first`` is
+    named.
     """
     if most < 1:
         return []
+    found = [*_by_days(first, last, granularity), *_by_months(first, last)]
+    found = [ticks for ticks in found if 0 < len(ticks) <= most]
+    several = (ticks for ticks in found if ticks[1:])
+    return next(several, None) or next(iter(found), [(first, first.isoformat())])
+
+
+def _by_days(first: date, last: date, granularity: Granularity) -> Iterator[list[Tick]]:
     for step in _DAY_STEPS[granularity]:
-        days = list(_every(step, first, last))
-        if 0 < len(days) <= most:
-            return [(day, f"{day.day} {_MONTHS[day.month - 1]}") for day in days]
+        days = _every(step, first, last)
+        yield [(day, f"{day.day} {_MONTHS[day.month - 1]}") for day in days]
+
+
+def _by_months(first: date, last: date) -> Iterator[list[Tick]]:
     for step in _MONTH_STEPS:
         days = list(_months(step, first, last))
-        if 0 < len(days) <= most:
-            return [(day, _month_name(day, is_first=day == days[0])) for day in days]
-    return [(first, first.isoformat())]
+        yield [(day, _month_name(day, is_first=day == days[0])) for day in days]
 
 
 def _every(step: int, first: date, last: date) -> Iterator[date]:
