@@ -47,6 +47,7 @@ MAY_USE = {
     | {"middleware", "representation", "resources"},
     "routers": PURE
     | {"", "archive", "charts", "clients", "dependencies", "representation", "series"},
+    "openapi": frozenset({"schemas"}),
     "exception_handlers": frozenset({"clock", "exceptions", "schemas"}),
     "middleware": frozenset({"clock", "exceptions", "rate_limit", "schemas"}),
     "demo": frozenset({"daterange", "schemas"}),
@@ -71,6 +72,7 @@ PLACES = {
         "exception_handlers",
         "main",
         "middleware",
+        "openapi",
         "routers",
         "cli",  # only for its types
         "demo",

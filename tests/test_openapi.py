@@ -16,6 +16,7 @@ from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
 from pageviews_api.demo.aqs import sample_aqs
 from pageviews_api.main import create_app
+from pageviews_api.openapi.words import WORDS
 from pageviews_api.schemas.aqs_problem import is_aqs_path
 from pageviews_api.schemas.problem import MEDIA_TYPE
 from tests.conftest import YESTERDAY, Service
@@ -114,10 +115,13 @@ def validator(document: Schema, schema: Schema) -> OAS31Validator:
 def check(document: Schema, response: httpx.Response, path: str, method: str = "get") -> None:
     """Hold an answer against what is published for its path, status and media type."""
     responses = document["paths"][path][method]["responses"]
-    content = responses[str(response.status_code)]["content"]
-    schema = content[response.headers["content-type"]]["schema"]
+    published = responses[str(response.status_code)]
+    schema = published["content"][response.headers["content-type"]]["schema"]
     errors = [error.message for error in validator(document, schema).iter_errors(response.json())]
     assert errors == []
+    for name, reference in published["headers"].items():
+        header = document["components"]["headers"][reference["$ref"].rsplit("/", 1)[-1]]
+        assert name in response.headers or not header.get("required", False), (path, name)
 
 
 def resolved(document: Schema, schema: Schema) -> Schema:
@@ -179,6 +183,45 @@ def test_parameters__are_described(document: Schema) -> None:
             must = parameter["in"] == "path" or (path, parameter["name"]) in required
             assert parameter["required"] is must
             assert parameter["name"] == "slug" or parameter.get("description"), path
+
+
+def test_parameters__are_plain(document: Schema) -> None:
+    """No parameter may be null, as no URL can say that; none has its name as a title once more."""
+    for _, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            schema = parameter["schema"]
+            assert "title" not in schema
+            assert {"type": "null"} not in schema.get("anyOf", [])
+            assert not schema.keys() & {"ge", "le", "gt", "lt"}  # written so, nobody knows them
+
+
+def test_fields__are_described(document: Schema) -> None:
+    """Every schema and each of its fields says what it is; words of many answers say it once."""
+    schemas = document["components"]["schemas"]
+    fields = {
+        (name, field): told
+        for name, schema in schemas.items()
+        for field, told in schema.get("properties", {}).items()
+    }
+    assert [name for name, schema in schemas.items() if not schema.get("description")] == []
+    assert [at for at, told in fields.items() if not {"description", "$ref"} & told.keys()] == []
+    assert [place for place, field in fields.items() if "title" in field] == []
+    assert WORDS.keys() <= {field for _, field in fields}
+
+
+def test_responses__are_described(document: Schema) -> None:
+    """Every response has words of its own, and names the headers that it has."""
+    headers = document["components"]["headers"]
+    for path, operation in operations(document):
+        for status, response in operation["responses"].items():
+            assert response["description"] != "Successful Response", path
+            assert {"X-Request-ID", "Cache-Control"} <= response["headers"].keys()
+            assert "ETag" in response["headers"] or status != "304"
+            assert "Retry-After" in response["headers"] or status != "429"
+            for name, reference in response["headers"].items():
+                assert reference == {"$ref": f"#/components/headers/{name}"}
+                assert headers[name]["description"]
+                assert "example" in headers[name]
 
 
 def test_answers__have_a_valid_example(document: Schema) -> None:
@@ -270,7 +313,11 @@ def test_errors__are_problems(document: Schema) -> None:
             assert content.keys() == {MEDIA_TYPE}
             schema = content[MEDIA_TYPE]["schema"]
             assert schema == {"$ref": "#/components/schemas/Problem"}
-            examples = [example["value"] for example in content[MEDIA_TYPE]["examples"].values()]
+            shared = document["components"]["examples"]
+            slugs = content[MEDIA_TYPE]["examples"]
+            for slug, reference in slugs.items():
+                assert reference == {"$ref": f"#/components/examples/{slug}"}
+            examples = [shared[slug]["value"] for slug in slugs]
             assert {example["status"] for example in examples} == {status}
             for example in examples:
                 assert list(validator(document, schema).iter_errors(example)) == []

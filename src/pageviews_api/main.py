@@ -7,7 +7,6 @@ from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from loguru import logger
 from starlette.middleware import Middleware
@@ -29,6 +28,7 @@ from pageviews_api.middleware.logs import LogMiddleware, is_request_id
 from pageviews_api.middleware.methods import MethodsMiddleware
 from pageviews_api.middleware.path import LosslessPathMiddleware
 from pageviews_api.middleware.size import SizeMiddleware
+from pageviews_api.openapi import describe
 from pageviews_api.rate_limit import RateLimit
 from pageviews_api.resources import Resources, open_resources
 from pageviews_api.routers import (
@@ -45,7 +45,6 @@ from pageviews_api.routers import (
     projects,
     top,
 )
-from pageviews_api.schemas.aqs_problem import AqsProblem
 from pageviews_api.schemas.archive import ArchiveDocument
 from pageviews_api.schemas.archive_answers import (
     ArchiveDifferences,
@@ -58,7 +57,6 @@ from pageviews_api.schemas.article_sets import ArticleSet, BatchEnd, BatchLine
 from pageviews_api.schemas.data_state import DataState, KnownProjects
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries
-from pageviews_api.schemas.problem import Problem
 from pageviews_api.schemas.sections import Comparison, UnusualDays
 from pageviews_api.schemas.top import TopArticles, TopRange
 from pageviews_api.shared import Shared
@@ -273,25 +271,6 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Describe the API, with the one error body and without FastAPI's own."""
     if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title,
-            version=app.version,
-            summary=app.summary,
-            description=app.description,
-            license_info=app.license_info,
-            tags=app.openapi_tags,
-            routes=app.routes,
-        )
-        schemas = schema["components"]["schemas"]
-        for name in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(name, None)
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= problem.pop("$defs")
-        schemas |= {"Problem": problem, "AqsProblem": AqsProblem.model_json_schema()}
-        for model in WITH_EXAMPLE:
-            # FastAPI drops every null from an example; our answers write them out.
-            schemas[model.__name__]["examples"] = model.model_json_schema()["examples"]
-        app.openapi_schema = schema
+        app.openapi_schema = describe(app, with_example=WITH_EXAMPLE)
     return app.openapi_schema

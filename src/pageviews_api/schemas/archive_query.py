@@ -61,8 +61,8 @@ class ArchiveListParameters(FormatParameters):
 
     limit: Annotated[
         int,
-        BeforeValidator(_read_number),
         Field(ge=1, le=MOST_ARCHIVES, description="How many to tell of at the most."),
+        BeforeValidator(_read_number),
     ] = 30
     cursor: Annotated[
         ArchiveDay | None,
@@ -111,8 +111,8 @@ class DifferencesParameters(FormatParameters):
     end: Annotated[Day, Field(description="The day of the other.", examples=["2017-01-02"])]
     limit: Annotated[
         int,
-        BeforeValidator(_read_number),
         Field(ge=1, le=MOST_CHANGES, description="How many changed days to tell at the most."),
+        BeforeValidator(_read_number),
     ] = MOST_CHANGES
     cursor: Annotated[
         str | None,

@@ -75,13 +75,13 @@ class ChartParameters(DaysParameters):
     ] = ChartKind.LINE
     width: Annotated[
         int,
-        BeforeValidator(_read_pixels),
         Field(ge=80, le=2000, description="In pixels.", examples=[640]),
+        BeforeValidator(_read_pixels),
     ] = 640
     height: Annotated[
         int,
-        BeforeValidator(_read_pixels),
         Field(ge=20, le=1000, description="In pixels.", examples=[240]),
+        BeforeValidator(_read_pixels),
     ] = 240
     theme: Annotated[
         Theme,
