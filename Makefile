@@ -10,7 +10,7 @@ OWN_UV := $(filter .venv/bin/uv,$(UV))
 RUN := $(UV) run --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint types check uv
+.PHONY: help demo test test-long lint types check node-tools uv
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ types: | $(OWN_UV) ## mypy, strict
 	$(RUN) mypy
 
 check: lint types test ## what a change has to pass
+
+node-tools: | $(OWN_UV) ## install the OpenAPI linters and the TypeScript client's tools, from npm
+	$(RUN) python -m tests.support.node
 
 uv: | $(OWN_UV) ## get uv if need be, and print which one is used
 	@echo $(UV)
