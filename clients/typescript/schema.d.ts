@@ -4,6 +4,54 @@
  */
 
 export interface paths {
+    "/api/v1/articles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Views of several articles
+         * @description How often up to 50 articles of a project were looked at, each with its result or problem.
+         *
+         *     Name each with its own `article=`. One that fails sinks nothing else: `summary.failed` counts
+         *     those, and `summary.total` is the sum over the others, of which each has its share and rank.
+         */
+        get: operations["get_articles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/articles/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Views of many articles
+         * @description How often up to 1,000 articles were looked at, of any projects and days, line by line.
+         *
+         *     The answer is NDJSON: a line for each item as soon as it is ready, told by its `index`, and a
+         *     last line with the sum, the shares and the ranks. An item that cannot be read, or told, has a
+         *     problem in its line, and sinks nothing else. Items that ask for the same are fetched, and
+         *     counted, once. What has to be fetched from Wikimedia comes at a pace of about 90 a minute.
+         */
+        post: operations["post_articles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/articles/{project}/{article}": {
         parameters: {
             query?: never;
@@ -389,10 +437,9 @@ export interface components {
          * @description Whether Wikimedia's API can be asked.
          */
         AqsReadiness: {
-            /** @description How it stands. */
             status: components["schemas"]["Condition"];
             /**
-             * @description `closed`: it is asked. `open`: it failed so often that it is left alone.
+             * @description `closed`: it is asked. `open`: it failed so often that it is left alone. `half-open`: one request is to try.
              * @example closed
              */
             circuit: string;
@@ -473,7 +520,6 @@ export interface components {
         ArchiveDifferences: {
             /** @description That which was observed first, whichever day it is named for. */
             earlier: components["schemas"]["ComparedArchive"];
-            /** @description The archive that was observed last. */
             later: components["schemas"]["ComparedArchive"];
             /** @description The days that both tell of; `null` where there are none. */
             days: components["schemas"]["Span"] | null;
@@ -554,7 +600,7 @@ export interface components {
          */
         ArchiveDocument: {
             /**
-             * @description The version of the archive's format.
+             * @description The version of this format.
              * @default 1
              * @constant
              */
@@ -571,7 +617,6 @@ export interface components {
             observed_on: string;
             /** @description Whether that was after `date`. */
             late: boolean;
-            /** @description The days that it covers. */
             window: components["schemas"]["Window"];
             /** @description Nothing failed, and every day of the window was loaded at Wikimedia when it was fetched. A complete archive is never replaced. */
             complete: boolean;
@@ -601,7 +646,6 @@ export interface components {
             complete: boolean | null;
             /** @description The days that it tells of. */
             window: components["schemas"]["Span"] | null;
-            /** @description How many series it holds, by outcome; `null` where it is not known. */
             series: components["schemas"]["SeriesCounts"] | null;
             /** @description How many numbers it tells, over all its series. */
             known_days: number | null;
@@ -669,11 +713,10 @@ export interface components {
          * @description Whether archives are made and kept.
          */
         ArchiveReadiness: {
-            /** @description How it stands. */
             status: components["schemas"]["Condition"];
-            /** @description When one was last tried. */
+            /** @description When the daily job last began. */
             last_run: string | null;
-            /** @description When one last succeeded. */
+            /** @description When it last ended with every archive done. */
             last_success: string | null;
             /** @description What is wrong, where something is. */
             reason: string | null;
@@ -724,9 +767,9 @@ export interface components {
             complete?: boolean | null;
             /** @description The name under which it is stored. */
             key?: string | null;
-            /** @description The SHA-256 of its bytes, in hexadecimal digits. */
+            /** @description Of the stored bytes, as 64 lower-case hexadecimal digits. */
             sha256?: string | null;
-            /** @description Its length, before compression. */
+            /** @description How many are stored. */
             bytes?: number | null;
             /** @description Why it `failed`. */
             reason?: string | null;
@@ -771,7 +814,7 @@ export interface components {
              */
             date: string;
             outcome: components["schemas"]["Outcome"];
-            /** @description Why it failed, where it did. */
+            /** @description Why it `failed`; then without articles. */
             reason?: string | null;
             /**
              * @description By rank, as Wikimedia gives them: at most 1,000.
@@ -865,6 +908,283 @@ export interface components {
             items: components["schemas"]["DayPoint"][] | components["schemas"]["PeriodPoint"][];
         };
         /**
+         * ArticleSet
+         * @description The views of several articles of one project.
+         *
+         *     ``checked_at`` is that of the article that was checked longest ago; where none could be told,
+         *     the moment of the answer.
+         * @example {
+         *       "access": "all-access",
+         *       "agent": "all-agents",
+         *       "checked_at": "2017-01-01T10:00:00Z",
+         *       "granularity": "daily",
+         *       "items": [
+         *         {
+         *           "article": "Strasbourg",
+         *           "problem": null,
+         *           "rank": 1,
+         *           "series": {
+         *             "access": "all-access",
+         *             "agent": "all-agents",
+         *             "article": "Strasbourg",
+         *             "checked_at": "2017-01-01T10:00:00Z",
+         *             "complete_through": "2016-12-31",
+         *             "end": "2016-12-31",
+         *             "first_day": "2015-07-01",
+         *             "granularity": "daily",
+         *             "items": [
+         *               {
+         *                 "date": "2016-12-30",
+         *                 "status": "ok",
+         *                 "views": 1441
+         *               },
+         *               {
+         *                 "date": "2016-12-31",
+         *                 "status": "ok",
+         *                 "views": 1142
+         *               }
+         *             ],
+         *             "notice": null,
+         *             "project": "fr.wikipedia",
+         *             "reason": null,
+         *             "stale": false,
+         *             "start": "2016-12-30",
+         *             "summary": {
+         *               "average": 1291.5,
+         *               "complete": true,
+         *               "days_counted": 2,
+         *               "days_in_range": 2,
+         *               "maximum": {
+         *                 "date": "2016-12-30",
+         *                 "views": 1441
+         *               },
+         *               "median": 1291.5,
+         *               "minimum": {
+         *                 "date": "2016-12-31",
+         *                 "views": 1142
+         *               },
+         *               "total": 2583
+         *             }
+         *           },
+         *           "share": 100,
+         *           "status": 200,
+         *           "total": 2583
+         *         },
+         *         {
+         *           "article": "strasbourg",
+         *           "problem": {
+         *             "detail": "Wikimedia has never counted a view of \"strasbourg\" in fr.wikipedia.",
+         *             "instance": "urn:request:8f14e45fceea167a5a36dedd4bea2543",
+         *             "status": 404,
+         *             "title": "Article never viewed",
+         *             "type": "/problems/article-never-viewed"
+         *           },
+         *           "rank": null,
+         *           "series": null,
+         *           "share": null,
+         *           "status": 404,
+         *           "total": null
+         *         }
+         *       ],
+         *       "notice": null,
+         *       "project": "fr.wikipedia",
+         *       "stale": false,
+         *       "summary": {
+         *         "articles": 2,
+         *         "complete": false,
+         *         "failed": 1,
+         *         "total": 2583
+         *       }
+         *     }
+         */
+        ArticleSet: {
+            /** @description The Wikimedia project, as AQS names it. */
+            project: string;
+            access: components["schemas"]["Access"];
+            agent: components["schemas"]["Agent"];
+            granularity: components["schemas"]["Granularity"];
+            /**
+             * Format: date-time
+             * @description When we last made sure of everything in this answer.
+             */
+            checked_at: string;
+            /** @description True where that is longer ago than it should be: Wikimedia is slow. */
+            stale: boolean;
+            /** @description What else to know; set where the data are a sample. */
+            notice?: string | null;
+            summary: components["schemas"]["SetFigures"];
+            /** @description In the order in which they were asked for. */
+            items: components["schemas"]["ToldArticle"][];
+        };
+        /**
+         * BatchEnd
+         * @description The last line of a batch; where it does not come, the answer was cut short.
+         * @example {
+         *       "ranking": [
+         *         {
+         *           "end": "2016-12-31",
+         *           "index": 0,
+         *           "rank": 1,
+         *           "share": 100,
+         *           "start": "2016-12-30",
+         *           "total": 2583
+         *         }
+         *       ],
+         *       "summary": {
+         *         "articles": 2,
+         *         "complete": false,
+         *         "failed": 1,
+         *         "total": 2583
+         *       }
+         *     }
+         */
+        BatchEnd: {
+            summary: components["schemas"]["SetFigures"];
+            /** @description What could be told, the most viewed first. */
+            ranking: components["schemas"]["RankedItem"][];
+        };
+        /**
+         * BatchItem
+         * @description One of many articles asked for; all but project and article is as in the URL of one.
+         */
+        BatchItem: {
+            /**
+             * @description One item for each day, ISO week (Monday to Sunday), or month.
+             * @default daily
+             */
+            granularity: components["schemas"]["Granularity"];
+            /**
+             * @description The first day (UTC), from 2015-07-01 on. Comes with `end`.
+             * @example 2016-12-02
+             */
+            start?: string | null;
+            /**
+             * @description The last day (UTC), included. Comes with `start`.
+             * @example 2016-12-31
+             */
+            end?: string | null;
+            /**
+             * @description Days that move with the data, in place of `start` and `end`: `latest-N` (the N newest days, N from 1 to 9999), `this-week`, `last-week`, `this-month`, `last-month`, `this-year`, `last-year`, `all-time`. Default: `latest-30`.
+             * @example latest-30
+             */
+            range?: string | null;
+            /**
+             * @description A Wikimedia project, as AQS names it.
+             * @example en.wikipedia
+             */
+            project: string;
+            /**
+             * @description A title, with spaces or underscores. Upper and lower case count.
+             * @example Strasbourg
+             */
+            article: string;
+            /** @description How the page was reached. Default: as the operator set it; `all-access`. */
+            access?: components["schemas"]["Access"] | null;
+            /** @description Who looked. Default: as the operator set it; `user`, which is people. */
+            agent?: components["schemas"]["Agent"] | null;
+        };
+        /**
+         * BatchLine
+         * @description What came of one item of a batch. Lines come as they are ready, in any order.
+         * @example {
+         *       "article": "Strasbourg",
+         *       "index": 0,
+         *       "problem": null,
+         *       "project": "fr.wikipedia",
+         *       "series": {
+         *         "access": "all-access",
+         *         "agent": "all-agents",
+         *         "article": "Strasbourg",
+         *         "checked_at": "2017-01-01T10:00:00Z",
+         *         "complete_through": "2016-12-31",
+         *         "end": "2016-12-31",
+         *         "first_day": "2015-07-01",
+         *         "granularity": "daily",
+         *         "items": [
+         *           {
+         *             "date": "2016-12-30",
+         *             "status": "ok",
+         *             "views": 1441
+         *           },
+         *           {
+         *             "date": "2016-12-31",
+         *             "status": "ok",
+         *             "views": 1142
+         *           }
+         *         ],
+         *         "notice": null,
+         *         "project": "fr.wikipedia",
+         *         "reason": null,
+         *         "stale": false,
+         *         "start": "2016-12-30",
+         *         "summary": {
+         *           "average": 1291.5,
+         *           "complete": true,
+         *           "days_counted": 2,
+         *           "days_in_range": 2,
+         *           "maximum": {
+         *             "date": "2016-12-30",
+         *             "views": 1441
+         *           },
+         *           "median": 1291.5,
+         *           "minimum": {
+         *             "date": "2016-12-31",
+         *             "views": 1142
+         *           },
+         *           "total": 2583
+         *         }
+         *       },
+         *       "status": 200
+         *     }
+         * @example {
+         *       "article": "strasbourg",
+         *       "index": 1,
+         *       "problem": {
+         *         "detail": "Wikimedia has never counted a view of \"strasbourg\" in fr.wikipedia.",
+         *         "instance": "urn:request:8f14e45fceea167a5a36dedd4bea2543",
+         *         "status": 404,
+         *         "title": "Article never viewed",
+         *         "type": "/problems/article-never-viewed"
+         *       },
+         *       "project": "fr.wikipedia",
+         *       "series": null,
+         *       "status": 404
+         *     }
+         */
+        BatchLine: {
+            /** @description The item's place in the request, from 0. */
+            index: number;
+            /** @description `null` where the item cannot be read. */
+            project: string | null;
+            /** @description The article's exact title, with underscores. */
+            article: string | null;
+            /** @description As for the article alone: 200, or the problem's. */
+            status: number;
+            series: components["schemas"]["ArticleSeries"] | null;
+            problem: components["schemas"]["Problem"] | null;
+        };
+        /**
+         * BatchRequest
+         * @description Up to 1,000 articles, of any projects.
+         * @example {
+         *       "items": [
+         *         {
+         *           "article": "Strasbourg",
+         *           "project": "fr.wikipedia",
+         *           "range": "latest-3"
+         *         },
+         *         {
+         *           "article": "Gordon Ramsay",
+         *           "project": "en.wikipedia"
+         *         }
+         *       ]
+         *     }
+         */
+        BatchRequest: {
+            /** @description In the order of the answer. */
+            items: components["schemas"]["BatchItem"][];
+        };
+        /**
          * BestRank
          * @description The first day on which an article stood highest.
          */
@@ -922,11 +1242,9 @@ export interface components {
             date: string;
             /** @description As the earlier archive has it. */
             before: number | null;
-            /** @description What the earlier archive knows of the day. */
             before_status: components["schemas"]["DayStatus"];
             /** @description As the later archive has it. */
             after: number | null;
-            /** @description What the later archive knows of the day. */
             after_status: components["schemas"]["DayStatus"];
             /** @description `after` less `before`; `null` where either is not known. */
             change: number | null;
@@ -951,10 +1269,10 @@ export interface components {
             date: string;
             /**
              * Format: date
-             * @description The UTC day on which Wikimedia told it.
+             * @description The UTC day of the latest fetch in it.
              */
             observed_on: string;
-            /** @description Whether it was observed after its day. */
+            /** @description Whether that was after `date`. */
             late: boolean;
             /** @description Whether nothing failed and every day was loaded. */
             complete: boolean;
@@ -1125,13 +1443,13 @@ export interface components {
          */
         Health: {
             /**
-             * @description How it stands.
+             * @description Always `ok`: a process that does not run does not answer.
              * @default ok
              * @constant
              */
             status: "ok";
             /**
-             * @description The service's version.
+             * @description Of this service.
              * @example 0.1.0
              */
             version: string;
@@ -1354,6 +1672,61 @@ export interface components {
             per_day: number | null;
         };
         /**
+         * Problem
+         * @description The body of every error (RFC 9457).
+         */
+        Problem: {
+            /** @description What the problem means can be read at this URL. */
+            type: string;
+            /** @description What kind of problem it is, in words. */
+            title: string;
+            /** @description The status of the answer. */
+            status: number;
+            /** @description What happened this time. */
+            detail: string;
+            /** @description `urn:request:` and the request's id. */
+            instance: string;
+            /**
+             * @description The parts of the request that are wrong.
+             * @default null
+             */
+            errors: components["schemas"]["ProblemField"][] | null;
+            /**
+             * @description Whose failure it is, where it is not ours.
+             * @default null
+             */
+            upstream: string | null;
+            /**
+             * @description The media types that there are, where none of them was acceptable.
+             * @default null
+             */
+            choices: string[] | null;
+            /**
+             * @description Seconds after which asking again makes sense.
+             * @default null
+             */
+            retry_after: number | null;
+        };
+        /**
+         * ProblemField
+         * @description What is wrong with one part of the request.
+         */
+        ProblemField: {
+            /**
+             * @description Where it is in the request.
+             * @example [
+             *       "query",
+             *       "start"
+             *     ]
+             */
+            loc: (string | number)[];
+            /**
+             * @description What is wrong.
+             * @example is after end
+             */
+            msg: string;
+        };
+        /**
          * ProblemType
          * @description A kind of problem: its status, and what it means for the caller.
          * @example {
@@ -1366,17 +1739,17 @@ export interface components {
          */
         ProblemType: {
             /**
-             * @description Names it in `/problems/{slug}`.
+             * @description Its name, with which an error's `type` ends.
              * @example article-never-viewed
              */
             slug: string;
             /**
-             * @description What it is called.
+             * @description The same in words.
              * @example Article never viewed
              */
             title: string;
             /**
-             * @description How it stands.
+             * @description The status of such answers.
              * @example 404
              */
             status: number;
@@ -1481,6 +1854,24 @@ export interface components {
             status: components["schemas"]["RankStatus"];
         };
         /**
+         * RankedItem
+         * @description An item's place in the whole batch.
+         */
+        RankedItem: {
+            /** @description Of items that ask for the same, the first one's. */
+            index: number;
+            /** @description The first day. */
+            start: string | null;
+            /** @description The last day, included. */
+            end: string | null;
+            /** @description Its views; `null` where none is known. */
+            total: number | null;
+            /** @description Percent of the set's total, to two decimals; `null` where that is 0. */
+            share: number | null;
+            /** @description By views in the set; ties share a rank, and the next are skipped. */
+            rank: number | null;
+        };
+        /**
          * Readiness
          * @description Whether the service can serve, and what it has to do without.
          * @example {
@@ -1502,7 +1893,6 @@ export interface components {
          *     }
          */
         Readiness: {
-            /** @description How it stands. */
             status: components["schemas"]["Condition"];
             aqs: components["schemas"]["AqsReadiness"];
             archive: components["schemas"]["ArchiveReadiness"];
@@ -1513,7 +1903,6 @@ export interface components {
          * @description Whether this process is in touch with the others; it goes on by itself if not.
          */
         RedisReadiness: {
-            /** @description How it stands. */
             status: components["schemas"]["Condition"];
         };
         /**
@@ -1528,7 +1917,7 @@ export interface components {
             date: string;
             /**
              * Format: date-time
-             * @description When the change was noticed.
+             * @description When the new total was seen.
              */
             noticed_at: string;
         };
@@ -1570,12 +1959,26 @@ export interface components {
          * @description How many series an archive holds, by what came of asking for them.
          */
         SeriesCounts: {
-            /** @description How many were told. */
+            /** @description Wikimedia told views. */
             ok: number;
             /** @description Wikimedia told no view in the window. */
             no_data: number;
-            /** @description How many could not be had. */
+            /** @description They could not be had. */
             failed: number;
+        };
+        /**
+         * SetFigures
+         * @description The sum over the articles that could be told; each counts once, however often it is named.
+         */
+        SetFigures: {
+            /** @description Views of all of them; `null` where no number is known. */
+            total: number | null;
+            /** @description How many were asked for, repeats left out. */
+            articles: number;
+            /** @description How many could not be told, and are not in `total`. */
+            failed: number;
+            /** @description Whether none failed and the number of every asked day is known. */
+            complete: boolean;
         };
         /**
          * ShownDay
@@ -1629,7 +2032,7 @@ export interface components {
             end: string;
             /** @description How many days it has. */
             days: number;
-            /** @description The best place in it. */
+            /** @description The highest place in it. */
             best_rank: number;
             /** @description Whether it is not known if the day before was listed, too. */
             may_begin_earlier: boolean;
@@ -1641,15 +2044,13 @@ export interface components {
          * @description Figures over the days whose number is known; `null` where there is no such day.
          */
         Summary: {
-            /** @description The sum of the known days; `null` where there is none. */
+            /** @description The sum of the known days. */
             total: number | null;
             /** @description To two decimals. */
             average: number | null;
             /** @description The median of the known days. */
             median: number | null;
-            /** @description The first day with the least views. */
             minimum: components["schemas"]["Extreme"] | null;
-            /** @description The first day with the most views. */
             maximum: components["schemas"]["Extreme"] | null;
             /** @description Days whose number is known. */
             days_counted: number;
@@ -1664,6 +2065,24 @@ export interface components {
          * @enum {string}
          */
         Theme: "light" | "dark" | "auto";
+        /**
+         * ToldArticle
+         * @description One article of a set: its place in it, and its series, or the problem.
+         */
+        ToldArticle: {
+            /** @description The article's exact title, with underscores. */
+            article: string;
+            /** @description As for the article alone: 200, or the problem's. */
+            status: number;
+            /** @description Its views; `null` where none is known. */
+            total: number | null;
+            /** @description Percent of the set's total, to two decimals; `null` where that is 0. */
+            share: number | null;
+            /** @description By views in the set; ties share a rank, and the next are skipped. */
+            rank: number | null;
+            series: components["schemas"]["ArticleSeries"] | null;
+            problem: components["schemas"]["Problem"] | null;
+        };
         /**
          * TopArticles
          * @description The most viewed pages of a day or a month, counted for people only.
@@ -1715,7 +2134,6 @@ export interface components {
             stale: boolean;
             /** @description What else to know; set where the data are a sample. */
             notice?: string | null;
-            /** @description By rank. */
             items: components["schemas"]["RankedArticle"][];
         };
         /**
@@ -1778,11 +2196,10 @@ export interface components {
             end: string | null;
             /** @description Why `items` is empty, where it is. */
             reason: string | null;
-            /** @description Days on which the article is in the list. */
+            /** @description Days on which the article was in the list. */
             days_listed: number;
             /** @description Days whose list could be read. */
             days_archived: number;
-            /** @description The first day with the best place; `null` where there is none. */
             best: components["schemas"]["BestRank"] | null;
             /** @description Oldest first. */
             streaks: components["schemas"]["Streak"][];
@@ -1808,61 +2225,6 @@ export interface components {
              * @description The last day, included.
              */
             end: string;
-        };
-        /**
-         * ProblemField
-         * @description What is wrong with one part of the request.
-         */
-        ProblemField: {
-            /**
-             * @description Where it is: `query`, `path` or `body`, and its name.
-             * @example [
-             *       "query",
-             *       "start"
-             *     ]
-             */
-            loc: (string | number)[];
-            /**
-             * @description What is wrong with it.
-             * @example is after end
-             */
-            msg: string;
-        };
-        /**
-         * Problem
-         * @description The body of every error (RFC 9457).
-         */
-        Problem: {
-            /** @description What the problem means can be read at this URL. */
-            type: string;
-            /** @description What it is called. */
-            title: string;
-            /** @description How it stands. */
-            status: number;
-            /** @description What happened this time. */
-            detail: string;
-            /** @description `urn:request:` and the request's id. */
-            instance: string;
-            /**
-             * @description The parts of the request that are wrong.
-             * @default null
-             */
-            errors: components["schemas"]["ProblemField"][] | null;
-            /**
-             * @description Whose failure it is, where it is not ours.
-             * @default null
-             */
-            upstream: string | null;
-            /**
-             * @description The media types that there are, where none of them was acceptable.
-             * @default null
-             */
-            choices: string[] | null;
-            /**
-             * @description Seconds after which asking again makes sense.
-             * @default null
-             */
-            retry_after: number | null;
         };
     };
     responses: never;
@@ -1929,6 +2291,297 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_articles: {
+        parameters: {
+            query: {
+                /** @description The form of the answer: `json`, `csv` (RFC 4180, UTF-8, with a heading), or `ndjson` (a JSON object a line, with the same columns). It wins over `Accept`. Default: what `Accept` prefers; `json`. */
+                format?: components["schemas"]["Format"];
+                /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
+                excel?: boolean;
+                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series. */
+                layout?: components["schemas"]["Layout"];
+                /** @description One item for each day, ISO week (Monday to Sunday), or month. */
+                granularity?: components["schemas"]["Granularity"];
+                /** @description The first day (UTC), from 2015-07-01 on. Comes with `end`. */
+                start?: string;
+                /** @description The last day (UTC), included. Comes with `start`. */
+                end?: string;
+                /** @description Days that move with the data, in place of `start` and `end`: `latest-N` (the N newest days, N from 1 to 9999), `this-week`, `last-week`, `this-month`, `last-month`, `this-year`, `last-year`, `all-time`. Default: `latest-30`. */
+                range?: string;
+                /** @description A Wikimedia project, as AQS names it. */
+                project: string;
+                /** @description A title; repeat it for each article, up to 50 times. Spaces or underscores; upper and lower case count. A title named twice is told once. */
+                article: string[];
+                /** @description How the page was reached. Default: as the operator set it; `all-access`. */
+                access?: components["schemas"]["Access"];
+                /** @description Who looked. Default: as the operator set it; `user`, which is people. */
+                agent?: components["schemas"]["Agent"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The views of several articles of one project. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArticleSet"];
+                    "text/csv; charset=utf-8; header=present": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not acceptable */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream failed, upstream invalid, upstream rejected, upstream unreachable, upstream untrusted */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream held back, upstream throttled */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream timeout */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_articles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchRequest"];
+            };
+        };
+        responses: {
+            /** @description A line for each item as it is ready, in any order; then the end. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["BatchLine"] | components["schemas"]["BatchEnd"];
+                };
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request timeout */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content too large */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported media type */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests, too many batches */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_article: {
         parameters: {
             query?: {
@@ -1938,6 +2591,8 @@ export interface operations {
                 excel?: boolean;
                 /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series. */
                 layout?: components["schemas"]["Layout"];
+                /** @description One item for each day, ISO week (Monday to Sunday), or month. */
+                granularity?: components["schemas"]["Granularity"];
                 /** @description The first day (UTC), from 2015-07-01 on. Comes with `end`. */
                 start?: string;
                 /** @description The last day (UTC), included. Comes with `start`. */
@@ -1948,8 +2603,6 @@ export interface operations {
                 access?: components["schemas"]["Access"];
                 /** @description Who looked. Default: as the operator set it; `user`, which is people. */
                 agent?: components["schemas"]["Agent"];
-                /** @description One item for each day, ISO week (Monday to Sunday), or month. */
-                granularity?: components["schemas"]["Granularity"];
                 /** @description As it was known on this UTC day: answered from the archive alone, each day with `observed_on`. Wikimedia restates days. */
                 as_of?: string;
             };
@@ -2409,6 +3062,8 @@ export interface operations {
                 excel?: boolean;
                 /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series. */
                 layout?: components["schemas"]["Layout"];
+                /** @description One item for each day, ISO week (Monday to Sunday), or month. */
+                granularity?: components["schemas"]["Granularity"];
                 /** @description The first day (UTC), from 2015-07-01 on. Comes with `end`. */
                 start?: string;
                 /** @description The last day (UTC), included. Comes with `start`. */
@@ -2419,8 +3074,6 @@ export interface operations {
                 access?: components["schemas"]["Access"];
                 /** @description Who looked. Default: as the operator set it; `user`, which is people. */
                 agent?: components["schemas"]["Agent"];
-                /** @description One item for each day, ISO week (Monday to Sunday), or month. */
-                granularity?: components["schemas"]["Granularity"];
                 /** @description As it was known on this UTC day: answered from the archive alone, each day with `observed_on`. Wikimedia restates days. */
                 as_of?: string;
             };

@@ -58,7 +58,9 @@ class ArchivedTop(ArchiveModel):
     access: Access
     date: Date
     outcome: Outcome
-    reason: str | None = None
+    reason: Annotated[str | None, Field(description="Why it `failed`; then without articles.")] = (
+        None
+    )
     articles: Annotated[
         tuple[RankedArticle, ...],
         Field(description="By rank, as Wikimedia gives them: at most 1,000."),
@@ -75,7 +77,9 @@ class Window(ArchiveModel):
 class ArchiveHeader(ArchiveModel):
     """What stands at the beginning of an archive."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Annotated[Literal[1], Field(description="The version of this format.")] = (
+        SCHEMA_VERSION
+    )
     date: Date
     observed_on: Annotated[Date, Field(description="The UTC day of the latest fetch in it.")]
     late: Annotated[bool, Field(description="Whether that was after `date`.")]

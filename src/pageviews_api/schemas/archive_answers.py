@@ -33,9 +33,9 @@ class Span(AnswerModel):
 class SeriesCounts(AnswerModel):
     """How many series an archive holds, by what came of asking for them."""
 
-    ok: int
+    ok: Annotated[int, Field(description="Wikimedia told views.")]
     no_data: Annotated[int, Field(description="Wikimedia told no view in the window.")]
-    failed: int
+    failed: Annotated[int, Field(description="They could not be had.")]
 
 
 class ArchiveItem(AnswerModel):
@@ -182,9 +182,9 @@ class ComparedArchive(AnswerModel):
     """One of the two archives that are compared."""
 
     date: Date
-    observed_on: Date
-    late: bool
-    complete: bool
+    observed_on: Annotated[Date, Field(description="The UTC day of the latest fetch in it.")]
+    late: Annotated[bool, Field(description="Whether that was after `date`.")]
+    complete: Annotated[bool, Field(description="Whether nothing failed and every day was loaded.")]
 
 
 class ChangeKind(StrEnum):
@@ -243,11 +243,13 @@ class DifferenceCounts(AnswerModel):
     """How much differs, on all pages together."""
 
     compared_series: Annotated[int, Field(description="Series that both archives tell.")]
-    restated: int
-    loaded: int
-    withdrawn: int
-    only_in_earlier: int
-    only_in_later: int
+    restated: Annotated[int, Field(description="Days that changed from one number to another.")]
+    loaded: Annotated[int, Field(description="Days that were not known, and are now.")]
+    withdrawn: Annotated[int, Field(description="Days that were known, and are not any more.")]
+    only_in_earlier: Annotated[
+        int, Field(description="Series that only the earlier archive tells.")
+    ]
+    only_in_later: Annotated[int, Field(description="Series that only the later archive tells.")]
 
 
 class ArchiveDifferences(AnswerModel):
@@ -366,8 +368,8 @@ class Streak(AnswerModel):
 
     start: Date
     end: Date
-    days: int
-    best_rank: int
+    days: Annotated[int, Field(description="How many days it has.")]
+    best_rank: Annotated[int, Field(description="The highest place in it.")]
     may_begin_earlier: Annotated[
         bool, Field(description="Whether it is not known if the day before was listed, too.")
     ]
@@ -426,7 +428,7 @@ class TopHistory(AnswerModel):
     start: Annotated[Date | None, Field(description="`null` where the range holds no day yet.")]
     end: Date | None
     reason: Annotated[str | None, Field(description="Why `items` is empty, where it is.")]
-    days_listed: int
+    days_listed: Annotated[int, Field(description="Days on which the article was in the list.")]
     days_archived: Annotated[int, Field(description="Days whose list could be read.")]
     best: BestRank | None
     streaks: Annotated[list[Streak], Field(description="Oldest first.")]

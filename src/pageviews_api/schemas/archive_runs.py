@@ -64,9 +64,9 @@ class ArchiveRun(BaseModel):
         str | None,
         Field(description="Names the run in the log; `null`: the archive was made before."),
     ] = None
-    requested_at: datetime | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    requested_at: Annotated[datetime | None, Field(description="When it was asked for.")] = None
+    started_at: Annotated[datetime | None, Field(description="When it began.")] = None
+    finished_at: Annotated[datetime | None, Field(description="When it ended.")] = None
     series_to_ask: Annotated[
         int | None,
         Field(ge=0, description="Series that must be asked for; 0 until the top lists are there."),
@@ -80,8 +80,10 @@ class ArchiveRun(BaseModel):
         bool | None, Field(description="Whether what is stored is complete; `null`: nothing is.")
     ] = None
     key: Annotated[str | None, Field(description="The name under which it is stored.")] = None
-    sha256: str | None = None
-    bytes: Annotated[int | None, Field(ge=0)] = None
+    sha256: Annotated[
+        str | None, Field(description="Of the stored bytes, as 64 lower-case hexadecimal digits.")
+    ] = None
+    bytes: Annotated[int | None, Field(ge=0, description="How many are stored.")] = None
     reason: Annotated[str | None, Field(description="Why it `failed`.")] = None
 
     @property

@@ -141,7 +141,7 @@ class RestatedDay(AnswerModel):
     """A day whose numbers Wikimedia changed after we knew them."""
 
     date: Date
-    noticed_at: datetime
+    noticed_at: Annotated[datetime, Field(description="When the new total was seen.")]
 
 
 class RestatedDays(AnswerModel):

@@ -20,8 +20,11 @@ class Health(HealthModel):
         json_schema_extra={"examples": [{"status": "ok", "version": "0.1.0"}]}
     )
 
-    status: Literal["ok"] = "ok"
-    version: Annotated[str, Field(examples=["0.1.0"])]
+    status: Annotated[
+        Literal["ok"],
+        Field(description="Always `ok`: a process that does not run does not answer."),
+    ] = "ok"
+    version: Annotated[str, Field(description="Of this service.", examples=["0.1.0"])]
 
 
 class Condition(StrEnum):
@@ -36,7 +39,14 @@ class AqsReadiness(HealthModel):
     """Whether Wikimedia's API can be asked."""
 
     status: Condition
-    circuit: Annotated[str, Field(examples=["closed"])]
+    circuit: Annotated[
+        str,
+        Field(
+            description="`closed`: it is asked. `open`: it failed so often that it is left alone. "
+            "`half-open`: one request is to try.",
+            examples=["closed"],
+        ),
+    ]
     paused: Annotated[bool, Field(description="Whether it asked us to slow down.")]
 
 
@@ -44,8 +54,10 @@ class ArchiveReadiness(HealthModel):
     """Whether archives are made and kept."""
 
     status: Condition
-    last_run: datetime | None
-    last_success: datetime | None
+    last_run: Annotated[datetime | None, Field(description="When the daily job last began.")]
+    last_success: Annotated[
+        datetime | None, Field(description="When it last ended with every archive done.")
+    ]
     reason: Annotated[str | None, Field(description="What is wrong, where something is.")]
 
 

@@ -17,8 +17,11 @@ class ProblemField(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    loc: Annotated[list[str | int], Field(examples=[["query", "start"]])]
-    msg: Annotated[str, Field(examples=["is after end"])]
+    loc: Annotated[
+        list[str | int],
+        Field(description="Where it is in the request.", examples=[["query", "start"]]),
+    ]
+    msg: Annotated[str, Field(description="What is wrong.", examples=["is after end"])]
 
 
 class Problem(BaseModel):
@@ -27,8 +30,8 @@ class Problem(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     type: Annotated[str, Field(description="What the problem means can be read at this URL.")]
-    title: str
-    status: Annotated[int, Field(ge=400, le=599)]
+    title: Annotated[str, Field(description="What kind of problem it is, in words.")]
+    status: Annotated[int, Field(ge=400, le=599, description="The status of the answer.")]
     detail: Annotated[str, Field(description="What happened this time.")]
     instance: Annotated[str, Field(description="`urn:request:` and the request's id.")]
     errors: Annotated[
@@ -74,9 +77,17 @@ class ProblemType(BaseModel):
         },
     )
 
-    slug: Annotated[str, Field(examples=["article-never-viewed"])]
-    title: Annotated[str, Field(examples=["Article never viewed"])]
-    status: Annotated[int, Field(examples=[404])]
+    slug: Annotated[
+        str,
+        Field(
+            description="Its name, with which an error's `type` ends.",
+            examples=["article-never-viewed"],
+        ),
+    ]
+    title: Annotated[
+        str, Field(description="The same in words.", examples=["Article never viewed"])
+    ]
+    status: Annotated[int, Field(description="The status of such answers.", examples=[404])]
     meaning: Annotated[str, Field(description="What is the case.")]
     remedy: Annotated[str, Field(description="What the caller can do.")]
 
