@@ -27,6 +27,9 @@ CALENDAR_RANGES = (
     "all-time",
 )
 
+RANGE_PATTERN = f"^(?:{_LATEST.pattern}|{'|'.join(CALENDAR_RANGES)})$"
+"""What every range's name matches, and nothing else does."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class DateRange:

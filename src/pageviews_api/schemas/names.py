@@ -142,7 +142,12 @@ def has_articles(project: str) -> bool:
 Project = Annotated[
     str,
     AfterValidator(normalise_project),
-    Field(description="A Wikimedia project, as AQS names it.", examples=["en.wikipedia"]),
+    Field(
+        description="A Wikimedia project, as AQS names it.",
+        examples=["en.wikipedia"],
+        # Other spellings are taken, too: they are made into this one.
+        json_schema_extra={"pattern": f"^{_PROJECT.pattern}$"},
+    ),
 ]
 """A project that has totals; ``all-projects`` is one."""
 
@@ -155,6 +160,7 @@ Article = Annotated[
     Field(
         description="A title, with spaces or underscores. Upper and lower case count.",
         examples=["Strasbourg"],
+        json_schema_extra={"minLength": 1, "maxLength": MAX_TITLE_BYTES},
     ),
 ]
 """An article's exact title, with underscores."""

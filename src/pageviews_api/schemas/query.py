@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pageviews_api.daterange import DateRange, NamedRange, parse_day, parse_month
+from pageviews_api.daterange import RANGE_PATTERN, DateRange, NamedRange, parse_day, parse_month
 from pageviews_api.exceptions import FieldError, InvalidDateRangeError, InvalidParameterError
 
 
@@ -246,6 +246,7 @@ class DaysParameters(QueryParameters):
             "`this-month`, `last-month`, `this-year`, `last-year`, `all-time`. "
             "Default: `latest-30`.",
             examples=["latest-30"],
+            json_schema_extra={"pattern": RANGE_PATTERN},
         ),
     ] = None
 
