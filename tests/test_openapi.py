@@ -290,6 +290,14 @@ async def test_project_example__is_what_a_monday_brings(service: Service, docume
     assert document["components"]["schemas"]["ProjectSeries"]["examples"] == [response.json()]
 
 
+def problem_examples(document: Schema, content: Schema) -> list[Schema]:
+    """Tell the examples of an error, each of which is kept once for all that have it."""
+    shared, slugs = document["components"]["examples"], content["examples"]
+    for slug, reference in slugs.items():
+        assert reference == {"$ref": f"#/components/examples/{slug}"}
+    return [shared[slug]["value"] for slug in slugs]
+
+
 def test_errors__are_problems(document: Schema) -> None:
     """Every error is published as a problem document, with examples; FastAPI's own is gone."""
     for path, operation in own_operations(document):
@@ -314,11 +322,7 @@ def test_errors__are_problems(document: Schema) -> None:
             assert content.keys() == {MEDIA_TYPE}
             schema = content[MEDIA_TYPE]["schema"]
             assert schema == {"$ref": "#/components/schemas/Problem"}
-            shared = document["components"]["examples"]
-            slugs = content[MEDIA_TYPE]["examples"]
-            for slug, reference in slugs.items():
-                assert reference == {"$ref": f"#/components/examples/{slug}"}
-            examples = [shared[slug]["value"] for slug in slugs]
+            examples = problem_examples(document, content[MEDIA_TYPE])
             assert {example["status"] for example in examples} == {status}
             for example in examples:
                 assert list(validator(document, schema).iter_errors(example)) == []

@@ -66,6 +66,11 @@ export interface paths {
          *     The title may hold slashes, raw or as `%2F`, and spaces or underscores. Upper and lower case
          *     count. A redirect's title is a series of its own: its views are not in those of the article
          *     that it leads to.
+         *
+         *     Beside the series there is told what is asked for: `compare` with earlier days, `split` by
+         *     access or agent, `per_million` views of the project, `unusual` days. Each is a section of its
+         *     own, which says where it could not be told. In CSV and NDJSON these are further columns; parts
+         *     are rows with their own access or agent.
          */
         get: operations["get_article"];
         put?: never;
@@ -132,6 +137,9 @@ export interface paths {
         /**
          * Views of a project
          * @description How often all pages of a project together were looked at; `all-projects` is their sum.
+         *
+         *     Beside the series there is told what is asked for, as of an article: `compare`, `split`,
+         *     `unusual`.
          */
         get: operations["get_project"];
         put?: never;
@@ -353,6 +361,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rest_v1/metrics/pageviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics of pageviews
+         * @description The metrics of pageviews, as Wikimedia's API lists them.
+         */
+        get: operations["aqs_listing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rest_v1/metrics/pageviews/per-article/{project}/{access}/{agent}/{article}/{granularity}/{start}/{end}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Article views, AQS's way
+         * @description An article's views by day or month; days without any view are left out.
+         *
+         *     https://doc.wikimedia.org/generated-data-platform/aqs/analytics-api/reference/page-views.html
+         */
+        get: operations["aqs_per_article"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rest_v1/metrics/pageviews/aggregate/{project}/{access}/{agent}/{granularity}/{start}/{end}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Project views, AQS's way
+         * @description The views of all pages of a project by hour, day or month; at most 366 days of hours.
+         *
+         *     https://doc.wikimedia.org/generated-data-platform/aqs/analytics-api/reference/page-views.html
+         */
+        get: operations["aqs_aggregate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rest_v1/metrics/pageviews/top/{project}/{access}/{year}/{month}/{day}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Top list, AQS's way
+         * @description The pages of a project that people looked at most on a day, or in a month (`all-days`).
+         *
+         *     https://doc.wikimedia.org/generated-data-platform/aqs/analytics-api/reference/page-views.html
+         */
+        get: operations["aqs_top"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rest_v1/metrics/pageviews/top-per-country/{country}/{access}/{year}/{month}/{day}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Top list by country
+         * @description The pages that people in a country looked at most on a day; counts are rounded up.
+         *
+         *     https://doc.wikimedia.org/generated-data-platform/aqs/analytics-api/reference/page-views.html
+         */
+        get: operations["aqs_top_per_country"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rest_v1/metrics/pageviews/top-by-country/{project}/{access}/{year}/{month}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Countries of a project
+         * @description The countries from which a project was looked at most in a month; counts are rounded up.
+         *
+         *     https://doc.wikimedia.org/generated-data-platform/aqs/analytics-api/reference/page-views.html
+         */
+        get: operations["aqs_top_by_country"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rest_v1/metrics/unique-devices/{project}/{access_site}/{granularity}/{start}/{end}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Unique devices, AQS's way
+         * @description How many devices came to a project, by day or month.
+         *
+         *     https://doc.wikimedia.org/generated-data-platform/aqs/analytics-api/reference/unique-devices.html
+         */
+        get: operations["aqs_unique_devices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/get_views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recent and previous views
+         * @description The operator's default article in the newest 30, 90 or 365 days, and in as many before.
+         */
+        get: operations["get_views"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/problems/{slug}": {
         parameters: {
             query?: never;
@@ -427,11 +607,137 @@ export interface components {
          */
         Access: "all-access" | "desktop" | "mobile-app" | "mobile-web";
         /**
+         * AccessPart
+         * @description The views that came by one access.
+         */
+        AccessPart: {
+            /** @description How the page was reached. */
+            access: components["schemas"]["Access"];
+            summary: components["schemas"]["Summary"];
+            /** @description Percent of the sum of all parts, to two decimals, over the days on which all parts are known; `null` where that sum is 0 or not known. */
+            share: number | null;
+            items: components["schemas"]["DayPoint"][] | components["schemas"]["PeriodPoint"][];
+        };
+        /**
+         * AccessShare
+         * @description How much of a day's views came by one access, and how much usually does.
+         */
+        AccessShare: {
+            /** @description How the page was reached. */
+            access: components["schemas"]["Access"];
+            /** @description Percent, to two decimals. */
+            share: number | null;
+            /** @description Percent, to two decimals. */
+            usual_share: number | null;
+        };
+        /**
+         * AccessSite
+         * @description Which of a project's sites was visited.
+         * @enum {string}
+         */
+        AccessSite: "all-sites" | "desktop-site" | "mobile-site";
+        /**
+         * AccessSplit
+         * @description All accesses apart.
+         */
+        AccessSplit: {
+            /** @description Whether every asked day could be counted in this section. */
+            complete: boolean;
+            /** @description Why numbers of this section could not be told, where that is so. */
+            reason?: string | null;
+            /** @description Days on which all parts are known. */
+            days_counted: number;
+            /**
+             * @description By what a series is told in parts.
+             * @default access
+             * @constant
+             */
+            by: "access";
+            /** @description The share of mobile web and app together; see `share` of a part. */
+            mobile_share: number | null;
+            /** @description desktop, mobile-web, mobile-app. */
+            parts: components["schemas"]["AccessPart"][];
+        };
+        /**
          * Agent
          * @description Who looked: people (``user``), declared bots (``spider``), suspected ones (``automated``).
          * @enum {string}
          */
         Agent: "all-agents" | "user" | "spider" | "automated";
+        /**
+         * AgentPart
+         * @description The views of one kind of agent.
+         */
+        AgentPart: {
+            agent: components["schemas"]["Agent"];
+            summary: components["schemas"]["Summary"];
+            /** @description Percent of the sum of all parts, to two decimals, over the days on which all parts are known; `null` where that sum is 0 or not known. */
+            share: number | null;
+            items: components["schemas"]["DayPoint"][] | components["schemas"]["PeriodPoint"][];
+        };
+        /**
+         * AgentSplit
+         * @description All agents apart. Suspected bots are counted apart since April 2020.
+         */
+        AgentSplit: {
+            /** @description Whether every asked day could be counted in this section. */
+            complete: boolean;
+            /** @description Why numbers of this section could not be told, where that is so. */
+            reason?: string | null;
+            /** @description Days on which all parts are known. */
+            days_counted: number;
+            /**
+             * @description By what a series is told in parts.
+             * @default agent
+             * @constant
+             */
+            by: "agent";
+            /** @description The share of suspected bots; see `share` of a part. */
+            automated_share: number | null;
+            /** @description user, spider, automated. */
+            parts: components["schemas"]["AgentPart"][];
+        };
+        /**
+         * Align
+         * @description Whether a day is compared with one of the same weekday, or of the same date.
+         * @enum {string}
+         */
+        Align: "weekday" | "date";
+        /**
+         * Annotation
+         * @description A known incident, or a change in what is counted. A list that is `null` stands for all.
+         */
+        Annotation: {
+            /** @description Its name, which stays. */
+            id: string;
+            /**
+             * Format: date
+             * @description The first day that is touched (UTC).
+             */
+            start: string;
+            /** @description The last one; `null`: it goes on. */
+            end?: string | null;
+            /** @description `bot-wave`: bots were counted as something else. `data-loss`: views were not counted. `hole`: days are lost. `definition-change`: from `start` on something else is counted. `reclassified`: numbers were made anew by other rules. */
+            kind: components["schemas"]["AnnotationKind"];
+            /** @description What happened, in our words. */
+            text: string;
+            /** @description Where it is told of. */
+            source: string;
+            /** @description Which it touches. */
+            projects?: string[] | null;
+            /** @description Which it touches. */
+            articles?: string[] | null;
+            /** @description How the page was reached. */
+            access?: components["schemas"]["Access"][] | null;
+            agents?: components["schemas"]["Agent"][] | null;
+            datasets?: components["schemas"]["Dataset"][] | null;
+        };
+        /**
+         * AnnotationKind
+         * @description What happened to the numbers.
+         * @enum {string}
+         */
+        AnnotationKind: "bot-wave" | "data-loss" | "definition-change" | "hole" | "reclassified";
         /**
          * AqsReadiness
          * @description Whether Wikimedia's API can be asked.
@@ -783,6 +1089,7 @@ export interface components {
             project: string;
             /** @description `null` for a project's total. */
             article: string | null;
+            /** @description How the page was reached. */
             access: components["schemas"]["Access"];
             agent: components["schemas"]["Agent"];
             /** @description `no_data`: Wikimedia told no view in the window. */
@@ -807,6 +1114,7 @@ export interface components {
         ArchivedTop: {
             /** @description The Wikimedia project, as AQS names it. */
             project: string;
+            /** @description How the page was reached. */
             access: components["schemas"]["Access"];
             /**
              * Format: date
@@ -823,11 +1131,18 @@ export interface components {
             articles: components["schemas"]["RankedArticle"][];
         };
         /**
+         * ArticleGranularity
+         * @description What one item of an article's views covers.
+         * @enum {string}
+         */
+        ArticleGranularity: "daily" | "monthly";
+        /**
          * ArticleSeries
          * @description The views of one article.
          * @example {
          *       "access": "all-access",
          *       "agent": "all-agents",
+         *       "annotations": [],
          *       "article": "Strasbourg",
          *       "checked_at": "2017-01-01T10:00:00Z",
          *       "complete_through": "2016-12-31",
@@ -879,8 +1194,10 @@ export interface components {
             project: string;
             /** @description The article's exact title, with underscores. */
             article: string;
+            /** @description How the page was reached. */
             access: components["schemas"]["Access"];
             agent: components["schemas"]["Agent"];
+            /** @description What one item covers. */
             granularity: components["schemas"]["Granularity"];
             /** @description `null` where the range holds no day yet. */
             start: string | null;
@@ -906,6 +1223,16 @@ export interface components {
             summary: components["schemas"]["Summary"];
             /** @description Oldest first, without gaps: every asked day, week or month. */
             items: components["schemas"]["DayPoint"][] | components["schemas"]["PeriodPoint"][];
+            /** @description What is known to be wrong, or to have changed, in the days told here; oldest first, empty where nothing is known. */
+            annotations: components["schemas"]["Annotation"][];
+            /** @description There only where `compare` was asked for. */
+            comparison?: components["schemas"]["Comparison"] | null;
+            /** @description There only where `split` was asked for. */
+            split?: components["schemas"]["AccessSplit"] | components["schemas"]["AgentSplit"] | null;
+            /** @description There only where `unusual` was asked for. */
+            unusual?: components["schemas"]["UnusualDays"] | null;
+            /** @description There only where `per_million` was asked for. */
+            per_million?: components["schemas"]["PerMillion"] | null;
         };
         /**
          * ArticleSet
@@ -926,6 +1253,7 @@ export interface components {
          *           "series": {
          *             "access": "all-access",
          *             "agent": "all-agents",
+         *             "annotations": [],
          *             "article": "Strasbourg",
          *             "checked_at": "2017-01-01T10:00:00Z",
          *             "complete_through": "2016-12-31",
@@ -1000,8 +1328,10 @@ export interface components {
         ArticleSet: {
             /** @description The Wikimedia project, as AQS names it. */
             project: string;
+            /** @description How the page was reached. */
             access: components["schemas"]["Access"];
             agent: components["schemas"]["Agent"];
+            /** @description What one item covers. */
             granularity: components["schemas"]["Granularity"];
             /**
              * Format: date-time
@@ -1015,6 +1345,48 @@ export interface components {
             summary: components["schemas"]["SetFigures"];
             /** @description In the order in which they were asked for. */
             items: components["schemas"]["ToldArticle"][];
+        };
+        /**
+         * ArticleViews
+         * @description An article's views in one day or month.
+         */
+        ArticleViews: {
+            /** @description The Wikimedia project, as AQS names it. */
+            project: string;
+            /** @description The title, with underscores. */
+            article: string;
+            /**
+             * @description What one item covers.
+             * @enum {string}
+             */
+            granularity: "daily" | "monthly";
+            /** @description `YYYYMMDD00`; a month is told by its first day. */
+            timestamp: string;
+            /** @description How the page was reached. */
+            access: components["schemas"]["Access"];
+            agent: components["schemas"]["Agent"];
+            /** @description Page loads counted. */
+            views: number;
+        };
+        /**
+         * ArticleViewsAnswer
+         * @description ``per-article``; oldest first. Days and months without any view are left out.
+         * @example {
+         *       "items": [
+         *         {
+         *           "access": "all-access",
+         *           "agent": "user",
+         *           "article": "HIV/AIDS",
+         *           "granularity": "daily",
+         *           "project": "en.wikipedia",
+         *           "timestamp": "2025081500",
+         *           "views": 2097
+         *         }
+         *       ]
+         *     }
+         */
+        ArticleViewsAnswer: {
+            items: components["schemas"]["ArticleViews"][];
         };
         /**
          * BatchEnd
@@ -1094,6 +1466,7 @@ export interface components {
          *       "series": {
          *         "access": "all-access",
          *         "agent": "all-agents",
+         *         "annotations": [],
          *         "article": "Strasbourg",
          *         "checked_at": "2017-01-01T10:00:00Z",
          *         "complete_through": "2016-12-31",
@@ -1233,6 +1606,7 @@ export interface components {
             project: string;
             /** @description `null` for a project's total. */
             article: string | null;
+            /** @description How the page was reached. */
             access: components["schemas"]["Access"];
             agent: components["schemas"]["Agent"];
             /**
@@ -1258,6 +1632,12 @@ export interface components {
          */
         ChartKind: "line" | "sparkline";
         /**
+         * Compare
+         * @description With which days a range is compared: those before it, or those of a year before.
+         * @enum {string}
+         */
+        Compare: "previous" | "year";
+        /**
          * ComparedArchive
          * @description One of the two archives that are compared.
          */
@@ -1278,11 +1658,223 @@ export interface components {
             complete: boolean;
         };
         /**
+         * ComparedDay
+         * @description The day with which a day is compared.
+         */
+        ComparedDay: {
+            /**
+             * Format: date
+             * @description The day of the range.
+             */
+            date: string;
+            /** @description The day it is compared with; `null` where there is none. */
+            base_date: string | null;
+            /** @description The views of `base_date`. */
+            views: number | null;
+            /** @description What is known of them; `null` without `base_date`. */
+            status: components["schemas"]["DayStatus"] | null;
+        };
+        /**
+         * ComparedPeriod
+         * @description The days with which those of a week or month are compared.
+         */
+        ComparedPeriod: {
+            /**
+             * Format: date
+             * @description The first day of the range in this week or month.
+             */
+            start: string;
+            /**
+             * Format: date
+             * @description The last day, included.
+             */
+            end: string;
+            /** @description The first day it is compared with. */
+            base_start: string | null;
+            /** @description The last of them, included. */
+            base_end: string | null;
+            /** @description The views of the days compared with, of all pairs. */
+            views: number | null;
+            /** @description The views of the range's own days of the same pairs. */
+            current_views: number | null;
+            /** @description Pairs of days of which both numbers are known. */
+            days_counted: number;
+        };
+        /**
+         * Comparison
+         * @description The range beside earlier days, paired one by one.
+         *
+         *     A pair is counted only where both numbers are known: both sums are over equally many days.
+         * @example {
+         *       "align": "weekday",
+         *       "change": 16,
+         *       "change_percent": 0.38,
+         *       "compare": "previous",
+         *       "complete": true,
+         *       "current": {
+         *         "average": 1393,
+         *         "complete": true,
+         *         "days_counted": 3,
+         *         "days_in_range": 3,
+         *         "maximum": {
+         *           "date": "2016-12-29",
+         *           "views": 1596
+         *         },
+         *         "median": 1441,
+         *         "minimum": {
+         *           "date": "2016-12-31",
+         *           "views": 1142
+         *         },
+         *         "total": 4179
+         *       },
+         *       "days_compared": 3,
+         *       "end": "2016-12-24",
+         *       "items": [
+         *         {
+         *           "base_date": "2016-12-22",
+         *           "date": "2016-12-29",
+         *           "status": "ok",
+         *           "views": 1494
+         *         },
+         *         {
+         *           "base_date": "2016-12-23",
+         *           "date": "2016-12-30",
+         *           "status": "ok",
+         *           "views": 1448
+         *         },
+         *         {
+         *           "base_date": "2016-12-24",
+         *           "date": "2016-12-31",
+         *           "status": "ok",
+         *           "views": 1221
+         *         }
+         *       ],
+         *       "previous": {
+         *         "average": 1387.67,
+         *         "complete": true,
+         *         "days_counted": 3,
+         *         "days_in_range": 3,
+         *         "maximum": {
+         *           "date": "2016-12-22",
+         *           "views": 1494
+         *         },
+         *         "median": 1448,
+         *         "minimum": {
+         *           "date": "2016-12-24",
+         *           "views": 1221
+         *         },
+         *         "total": 4163
+         *       },
+         *       "reason": null,
+         *       "start": "2016-12-22"
+         *     }
+         */
+        Comparison: {
+            /** @description Whether every asked day could be counted in this section. */
+            complete: boolean;
+            /** @description Why numbers of this section could not be told, where that is so. */
+            reason?: string | null;
+            compare: components["schemas"]["Compare"];
+            align: components["schemas"]["Align"];
+            /** @description The first day compared with; `null` where no day can be. */
+            start: string | null;
+            /** @description The last day, included. */
+            end: string | null;
+            /** @description Pairs of days of which both numbers are known. */
+            days_compared: number;
+            /** @description Over the range's own days of these pairs. */
+            current: components["schemas"]["Summary"];
+            /** @description Over the days that they are compared with. */
+            previous: components["schemas"]["Summary"];
+            /** @description `current.total` less `previous.total`. */
+            change: number | null;
+            /** @description `change` in percent of `previous.total`, to two decimals; `null` where that is 0 or not known. */
+            change_percent: number | null;
+            items: components["schemas"]["ComparedDay"][] | components["schemas"]["ComparedPeriod"][];
+        };
+        /**
          * Condition
          * @description How well something works; ``degraded`` is something that we can do without.
          * @enum {string}
          */
         Condition: "ok" | "degraded" | "off";
+        /**
+         * CountriesAnswer
+         * @description ``top-by-country``: always one item.
+         */
+        CountriesAnswer: {
+            items: components["schemas"]["CountriesItem"][];
+        };
+        /**
+         * CountriesItem
+         * @description The countries of one project and month.
+         */
+        CountriesItem: {
+            /** @description The Wikimedia project, as AQS names it. */
+            project: string;
+            /** @description How the page was reached. */
+            access: string;
+            /** @description The year, with four digits. */
+            year: string;
+            /** @description The month, with two digits. */
+            month: string;
+            countries: components["schemas"]["CountryRow"][];
+        };
+        /**
+         * CountryRow
+         * @description One country from which a project is looked at.
+         *
+         *     ``views`` is a bucket such as ``1000000-9999999``; ``views_ceil`` is rounded up to 1,000. Ranks
+         *     may have gaps: countries that are protected are taken out (refinery, ``hql/cassandra``).
+         */
+        CountryRow: {
+            /** @description The country's code (ISO 3166-1, two letters). */
+            country: string;
+            /** @description Page loads counted. */
+            views: string;
+            /** @description Page loads counted, rounded up. */
+            views_ceil: number;
+            /** @description The place in the list; ties share one. */
+            rank: number;
+        };
+        /**
+         * CountryTopAnswer
+         * @description ``top-per-country``: always one item.
+         */
+        CountryTopAnswer: {
+            items: components["schemas"]["CountryTopItem"][];
+        };
+        /**
+         * CountryTopItem
+         * @description The list of one country and day.
+         */
+        CountryTopItem: {
+            /** @description The country's code (ISO 3166-1, two letters). */
+            country: string;
+            /** @description How the page was reached. */
+            access: string;
+            /** @description The year, with four digits. */
+            year: string;
+            /** @description The month, with two digits. */
+            month: string;
+            /** @description The day of the month, with two digits; or `all-days`. */
+            day: string;
+            articles: components["schemas"]["CountryTopRow"][];
+        };
+        /**
+         * CountryTopRow
+         * @description One article that is looked at from a country; ``views_ceil`` is rounded up to 100.
+         */
+        CountryTopRow: {
+            /** @description The article's exact title, with underscores. */
+            article: string;
+            /** @description The Wikimedia project, as AQS names it. */
+            project: string;
+            /** @description Page loads counted, rounded up. */
+            views_ceil: number;
+            /** @description The place in the list; ties share one. */
+            rank: number;
+        };
         /**
          * DataState
          * @description What is loaded at Wikimedia, restated and archived, as far as this service knows.
@@ -1362,6 +1954,21 @@ export interface components {
          */
         Dataset: "per-article" | "aggregate" | "top";
         /**
+         * DayPerMillion
+         * @description A day's views beside those of the whole project.
+         */
+        DayPerMillion: {
+            /**
+             * Format: date
+             * @description The UTC day.
+             */
+            date: string;
+            /** @description The whole project's views; `null` where that is not known. */
+            project_views: number | null;
+            /** @description To four decimals; `null` where a number is not known, or 0 views. */
+            per_million: number | null;
+        };
+        /**
          * DayPoint
          * @description The views of one UTC day.
          */
@@ -1385,6 +1992,55 @@ export interface components {
          */
         DayStatus: "ok" | "zero" | "not_loaded" | "hole" | "missing" | "archived";
         /**
+         * DevicesAnswer
+         * @description ``unique-devices``; oldest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "access-site": "all-sites",
+         *           "devices": 75002648,
+         *           "granularity": "daily",
+         *           "offset": 14784457,
+         *           "project": "en.wikipedia",
+         *           "timestamp": "20210102",
+         *           "underestimate": 60218191
+         *         }
+         *       ]
+         *     }
+         */
+        DevicesAnswer: {
+            items: components["schemas"]["DevicesItem"][];
+        };
+        /**
+         * DevicesGranularity
+         * @description What one number of devices covers: they cannot be added up.
+         * @enum {string}
+         */
+        DevicesGranularity: "daily" | "monthly";
+        /**
+         * DevicesItem
+         * @description The devices that came to a project on a day or in a month: ``underestimate + offset``.
+         */
+        DevicesItem: {
+            /** @description The Wikimedia project, as AQS names it. */
+            project: string;
+            /** @description Which of a project's sites it was. */
+            "access-site": string;
+            /**
+             * @description What one item covers.
+             * @enum {string}
+             */
+            granularity: "daily" | "monthly";
+            /** @description `YYYYMMDD`; a month is told by its first day. */
+            timestamp: string;
+            /** @description Unique devices, estimated: `underestimate` and `offset` together. */
+            devices: number;
+            /** @description The part of `devices` that is estimated from requests without a cookie. */
+            offset: number;
+            /** @description The part of `devices` that is counted by cookies. */
+            underestimate: number;
+        };
+        /**
          * DifferenceCounts
          * @description How much differs, on all pages together.
          */
@@ -1403,11 +2059,29 @@ export interface components {
             only_in_later: number;
         };
         /**
+         * Direction
+         * @description Whether there were more or fewer views than usual.
+         * @enum {string}
+         */
+        Direction: "up" | "down";
+        /**
          * Elsewhere
          * @description What the other archive has of a series that only one tells.
          * @enum {string}
          */
         Elsewhere: "absent" | "failed";
+        /**
+         * Evidence
+         * @description What else is known of that day.
+         *
+         *     A rise by one access alone, or one of the whole project, says little about the article.
+         */
+        Evidence: {
+            /** @description By how much the whole project's views differ from their own median on this weekday in the 8 weeks before, in percent; `null` where that is not known. */
+            project_change_percent: number | null;
+            /** @description Percent that came by each access that day, and in the same weekdays of the 8 weeks before; `null` where that is not known, or one access was asked for. */
+            access: components["schemas"]["AccessShare"][] | null;
+        };
         /**
          * Extreme
          * @description The first day with the least or the most views.
@@ -1538,10 +2212,27 @@ export interface components {
             project: string;
             /** @description The article's exact title, with underscores. */
             article: string | null;
+            /** @description How the page was reached. */
             access: components["schemas"]["Access"];
             agent: components["schemas"]["Agent"];
             /** @description Whether the other archive lacks it, or tells that it `failed`. */
             elsewhere: components["schemas"]["Elsewhere"];
+        };
+        /**
+         * MetricsListing
+         * @description The names of what there is about pageviews.
+         * @example {
+         *       "items": [
+         *         "aggregate",
+         *         "per-article",
+         *         "top",
+         *         "top-by-country"
+         *       ]
+         *     }
+         */
+        MetricsListing: {
+            /** @description Their names. */
+            items: string[];
         };
         /**
          * ObservedSeries
@@ -1615,6 +2306,7 @@ export interface components {
             project: string;
             /** @description `null` for a project's total. */
             article: string | null;
+            /** @description How the page was reached. */
             access: components["schemas"]["Access"];
             agent: components["schemas"]["Agent"];
             /** @description `no_data`: Wikimedia told no view in the window. */
@@ -1645,6 +2337,55 @@ export interface components {
          * @enum {string}
          */
         Outcome: "ok" | "no_data" | "failed";
+        /**
+         * PerMillion
+         * @description The article's views for each million of the project, with the same access and agent.
+         *
+         *     Counted are the days on which both numbers are known.
+         */
+        PerMillion: {
+            /** @description Whether every asked day could be counted in this section. */
+            complete: boolean;
+            /** @description Why numbers of this section could not be told, where that is so. */
+            reason?: string | null;
+            /** @description Over all counted days, to four decimals; `null` where that is unknown. */
+            per_million: number | null;
+            /** @description The article's, on the counted days. */
+            views: number | null;
+            /** @description The project's, on the same. */
+            project_views: number | null;
+            /** @description Days whose number is known. */
+            days_counted: number;
+            items: components["schemas"]["DayPerMillion"][] | components["schemas"]["PeriodPerMillion"][];
+        };
+        /**
+         * Period
+         * @description How many days are asked for, each time.
+         * @enum {string}
+         */
+        Period: "30" | "90" | "365";
+        /**
+         * PeriodPerMillion
+         * @description The same of a week or month, over the days on which both are known.
+         */
+        PeriodPerMillion: {
+            /**
+             * Format: date
+             * @description The first day.
+             */
+            start: string;
+            /**
+             * Format: date
+             * @description The last day, included.
+             */
+            end: string;
+            /** @description The whole project's views; `null` where that is not known. */
+            project_views: number | null;
+            /** @description Views for each million of the whole project's; `null` where it is not known. */
+            per_million: number | null;
+            /** @description Days whose number is known. */
+            days_counted: number;
+        };
         /**
          * PeriodPoint
          * @description The views of one ISO week or calendar month, as far as it lies in the range.
@@ -1764,6 +2505,7 @@ export interface components {
          * @example {
          *       "access": "all-access",
          *       "agent": "user",
+         *       "annotations": [],
          *       "checked_at": "2026-11-23T10:00:00Z",
          *       "complete_through": "2026-11-22",
          *       "end": null,
@@ -1790,8 +2532,10 @@ export interface components {
         ProjectSeries: {
             /** @description The Wikimedia project, as AQS names it. */
             project: string;
+            /** @description How the page was reached. */
             access: components["schemas"]["Access"];
             agent: components["schemas"]["Agent"];
+            /** @description What one item covers. */
             granularity: components["schemas"]["Granularity"];
             /** @description `null` where the range holds no day yet. */
             start: string | null;
@@ -1817,6 +2561,53 @@ export interface components {
             summary: components["schemas"]["Summary"];
             /** @description Oldest first, without gaps: every asked day, week or month. */
             items: components["schemas"]["DayPoint"][] | components["schemas"]["PeriodPoint"][];
+            /** @description What is known to be wrong, or to have changed, in the days told here; oldest first, empty where nothing is known. */
+            annotations: components["schemas"]["Annotation"][];
+            /** @description There only where `compare` was asked for. */
+            comparison?: components["schemas"]["Comparison"] | null;
+            /** @description There only where `split` was asked for. */
+            split?: components["schemas"]["AccessSplit"] | components["schemas"]["AgentSplit"] | null;
+            /** @description There only where `unusual` was asked for. */
+            unusual?: components["schemas"]["UnusualDays"] | null;
+        };
+        /**
+         * ProjectViews
+         * @description The views of all pages of a project in one hour, day or month.
+         */
+        ProjectViews: {
+            /** @description The Wikimedia project, as AQS names it. */
+            project: string;
+            /** @description How the page was reached. */
+            access: components["schemas"]["Access"];
+            agent: components["schemas"]["Agent"];
+            /**
+             * @description What one item covers.
+             * @enum {string}
+             */
+            granularity: "hourly" | "daily" | "monthly";
+            /** @description `YYYYMMDDHH`; a month is told by its first day. */
+            timestamp: string;
+            /** @description Page loads counted. */
+            views: number;
+        };
+        /**
+         * ProjectViewsAnswer
+         * @description ``aggregate``; oldest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "access": "desktop",
+         *           "agent": "user",
+         *           "granularity": "monthly",
+         *           "project": "en.wikipedia",
+         *           "timestamp": "2015070100",
+         *           "views": 4376666686
+         *         }
+         *       ]
+         *     }
+         */
+        ProjectViewsAnswer: {
+            items: components["schemas"]["ProjectViews"][];
         };
         /**
          * RankStatus
@@ -1897,6 +2688,55 @@ export interface components {
             aqs: components["schemas"]["AqsReadiness"];
             archive: components["schemas"]["ArchiveReadiness"];
             redis: components["schemas"]["RedisReadiness"];
+        };
+        /**
+         * RecentBucket
+         * @description The views of one day, seven days, or one month's days within the period.
+         */
+        RecentBucket: {
+            /**
+             * Format: date
+             * @description The first day counted in.
+             */
+            date: string;
+            /** @description The sum over the days that are known; `null` if none is, or one could not be learned now. */
+            views: number | null;
+        };
+        /**
+         * RecentViews
+         * @description An article's recent views, and those of as many days before; oldest first.
+         *
+         *     Sevens of days are counted back from the last day, so that the first bucket may be shorter; of
+         *     a month those days count that lie within.
+         * @example {
+         *       "current": [
+         *         {
+         *           "date": "2016-12-18",
+         *           "views": 57255
+         *         },
+         *         {
+         *           "date": "2016-12-25",
+         *           "views": 53923
+         *         }
+         *       ],
+         *       "periodType": "weekly",
+         *       "previous": [
+         *         {
+         *           "date": "2016-09-19",
+         *           "views": 56661
+         *         },
+         *         {
+         *           "date": "2016-09-26",
+         *           "views": 50124
+         *         }
+         *       ]
+         *     }
+         */
+        RecentViews: {
+            current: components["schemas"]["RecentBucket"][];
+            previous: components["schemas"]["RecentBucket"][];
+            /** @description What one item covers. */
+            periodType: components["schemas"]["Granularity"];
         };
         /**
          * RedisReadiness
@@ -2013,6 +2853,12 @@ export interface components {
             end: string;
         };
         /**
+         * SplitBy
+         * @description By what a series is told in parts.
+         * @enum {string}
+         */
+        SplitBy: "access" | "agent";
+        /**
          * Streak
          * @description Consecutive days on which an article was listed.
          *
@@ -2084,6 +2930,36 @@ export interface components {
             problem: components["schemas"]["Problem"] | null;
         };
         /**
+         * TopAnswer
+         * @description ``top``: always one item.
+         * @example {
+         *       "items": [
+         *         {
+         *           "access": "all-access",
+         *           "articles": [
+         *             {
+         *               "article": "Main_Page",
+         *               "rank": 1,
+         *               "views": 18793503
+         *             },
+         *             {
+         *               "article": "Special:Search",
+         *               "rank": 2,
+         *               "views": 2629537
+         *             }
+         *           ],
+         *           "day": "10",
+         *           "month": "10",
+         *           "project": "en.wikipedia",
+         *           "year": "2015"
+         *         }
+         *       ]
+         *     }
+         */
+        TopAnswer: {
+            items: components["schemas"]["TopItem"][];
+        };
+        /**
          * TopArticles
          * @description The most viewed pages of a day or a month, counted for people only.
          *
@@ -2119,6 +2995,7 @@ export interface components {
         TopArticles: {
             /** @description The Wikimedia project, as AQS names it. */
             project: string;
+            /** @description How the page was reached. */
             access: components["schemas"]["Access"];
             agent: components["schemas"]["Agent"];
             /** @description The day, where a day was asked for. */
@@ -2211,6 +3088,103 @@ export interface components {
             items: components["schemas"]["RankedDay"][];
         };
         /**
+         * TopItem
+         * @description The list of one day, or of one month (``day`` is ``all-days``).
+         */
+        TopItem: {
+            /** @description The Wikimedia project, as AQS names it. */
+            project: string;
+            /** @description How the page was reached. */
+            access: string;
+            /** @description The year, with four digits. */
+            year: string;
+            /** @description The month, with two digits. */
+            month: string;
+            /** @description The day of the month, with two digits; or `all-days`. */
+            day: string;
+            articles: components["schemas"]["TopRow"][];
+        };
+        /**
+         * TopRow
+         * @description One article of a top list. Ties share a rank, and the next ranks are skipped.
+         */
+        TopRow: {
+            /** @description The article's exact title, with underscores. */
+            article: string;
+            /** @description Page loads counted. */
+            views: number;
+            /** @description The place in the list; ties share one. */
+            rank: number;
+        };
+        /**
+         * TotalGranularity
+         * @description What one item of a project's views covers.
+         * @enum {string}
+         */
+        TotalGranularity: "hourly" | "daily" | "monthly";
+        /**
+         * UnusualDay
+         * @description A day that is far from what is usual on its weekday.
+         */
+        UnusualDay: {
+            /**
+             * Format: date
+             * @description The UTC day.
+             */
+            date: string;
+            /** @description Page loads counted. */
+            views: number;
+            /** @description The median of the weeks used. */
+            expected: number;
+            /** @description How far off: (views - median) / scale, to two decimals. The scale is 1.4826 times the median absolute deviation, but no less than the root of the median, which is the noise of counting, and than 1. */
+            score: number;
+            direction: components["schemas"]["Direction"];
+            /** @description Weeks of the 8 before whose number is known. */
+            weeks_used: number;
+            evidence: components["schemas"]["Evidence"];
+        };
+        /**
+         * UnusualDays
+         * @description The days that are far from the median of the same weekday in the 8 weeks before.
+         *
+         *     A day is not judged where its number is not known, or that of fewer than 4 of the weeks.
+         * @example {
+         *       "complete": true,
+         *       "days_judged": 7,
+         *       "days_not_judged": 0,
+         *       "items": [
+         *         {
+         *           "date": "2016-12-25",
+         *           "direction": "down",
+         *           "evidence": {
+         *             "access": null,
+         *             "project_change_percent": null
+         *           },
+         *           "expected": 1733,
+         *           "score": -4.52,
+         *           "views": 1261,
+         *           "weeks_used": 8
+         *         }
+         *       ],
+         *       "reason": null,
+         *       "threshold": 3.5
+         *     }
+         */
+        UnusualDays: {
+            /** @description Whether every asked day could be counted in this section. */
+            complete: boolean;
+            /** @description Why numbers of this section could not be told, where that is so. */
+            reason?: string | null;
+            /** @description A day is marked where its score, up or down, is at least this. */
+            threshold: number;
+            /** @description Days of the range that have a score. */
+            days_judged: number;
+            /** @description Days that cannot be judged. */
+            days_not_judged: number;
+            /** @description Only the marked days, oldest first. */
+            items: components["schemas"]["UnusualDay"][];
+        };
+        /**
          * Window
          * @description The days that an archive covers, both included.
          */
@@ -2225,6 +3199,27 @@ export interface components {
              * @description The last day, included.
              */
             end: string;
+        };
+        /**
+         * AqsProblem
+         * @description An error as AQS 2.0 tells it. Its keys come in the order of the alphabet, as there.
+         */
+        AqsProblem: {
+            /** @description What is wrong, in AQS's words where it has some. */
+            detail: string;
+            /** @description The method, in lower case. */
+            method: string;
+            /** @description The status of the answer. */
+            status: number;
+            /** @description What the status is called. */
+            title: string;
+            /**
+             * @description Always `about:blank`.
+             * @default about:blank
+             */
+            type: string;
+            /** @description The path as it was asked for, from `/metrics` on. */
+            uri: string;
         };
     };
     responses: never;
@@ -2605,6 +3600,16 @@ export interface operations {
                 agent?: components["schemas"]["Agent"];
                 /** @description As it was known on this UTC day: answered from the archive alone, each day with `observed_on`. Wikimedia restates days. */
                 as_of?: string;
+                /** @description Compare with as many days before: `previous`, those just before; `year`, those of a year before. Comes as `comparison`. */
+                compare?: components["schemas"]["Compare"];
+                /** @description How days are paired for `compare`. `weekday` (the default): each with one of the same weekday, by whole weeks back, of a year 364 days. `date`: by the length of the range back, of a year the same date. */
+                align?: components["schemas"]["Align"];
+                /** @description Tell all parts as well: `access` (desktop, mobile web, mobile app, and the mobile share) or `agent` (people, declared bots, suspected bots, and the latter's share). */
+                split?: components["schemas"]["SplitBy"];
+                /** @description Mark the days that are far from what is usual on their weekday in the 8 weeks before, with what speaks for and against bots. Only by day. */
+                unusual?: boolean;
+                /** @description Tell as well how many of a million views of the project, with the same access and agent on the same days, were of this article. */
+                per_million?: boolean;
             };
             header?: never;
             path: {
@@ -3076,6 +4081,14 @@ export interface operations {
                 agent?: components["schemas"]["Agent"];
                 /** @description As it was known on this UTC day: answered from the archive alone, each day with `observed_on`. Wikimedia restates days. */
                 as_of?: string;
+                /** @description Compare with as many days before: `previous`, those just before; `year`, those of a year before. Comes as `comparison`. */
+                compare?: components["schemas"]["Compare"];
+                /** @description How days are paired for `compare`. `weekday` (the default): each with one of the same weekday, by whole weeks back, of a year 364 days. `date`: by the length of the range back, of a year the same date. */
+                align?: components["schemas"]["Align"];
+                /** @description Tell all parts as well: `access` (desktop, mobile web, mobile app, and the mobile share) or `agent` (people, declared bots, suspected bots, and the latter's share). */
+                split?: components["schemas"]["SplitBy"];
+                /** @description Mark the days that are far from what is usual on their weekday in the 8 weeks before, with what speaks for and against bots. Only by day. */
+                unusual?: boolean;
             };
             header?: never;
             path: {
@@ -4696,6 +5709,1568 @@ export interface operations {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    aqs_listing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The names of what there is about pageviews. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricsListing"];
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter is none that AQS takes. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Invalid granularity",
+                     *       "method": "get",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description No view, unknown, or not loaded yet: AQS does not tell which. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The date(s) you used are valid, but we either do not have data for those date(s), or the project you asked for is not loaded yet. Please check documentation for more information",
+                     *       "method": "get",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description This client asks too often. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This client has used up its requests for now.",
+                     *       "method": "get",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia did not give a usable answer. */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs failed with status 500.",
+                     *       "method": "get",
+                     *       "status": 502,
+                     *       "title": "Bad Gateway",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia may not be asked just now. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs asks us to slow down.",
+                     *       "method": "get",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia gave no answer in time. */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs gave no complete answer in time.",
+                     *       "method": "get",
+                     *       "status": 504,
+                     *       "title": "Gateway Timeout",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+        };
+    };
+    aqs_per_article: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A Wikimedia project, with or without `.org`. */
+                project: string;
+                /** @description How the page was reached. */
+                access: components["schemas"]["Access"];
+                /** @description Who looked. */
+                agent: components["schemas"]["Agent"];
+                /** @description A title with underscores or spaces; a slash in it is `%2F`. Upper and lower case count. */
+                article: string;
+                /** @description What one item covers. */
+                granularity: components["schemas"]["ArticleGranularity"];
+                /** @description The first day, `YYYYMMDD` or `YYYYMMDDHH`; the hour counts, and is needed, where the granularity is `hourly`. */
+                start: string;
+                /** @description The last day, included; written as the first. */
+                end: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ``per-article``; oldest first. Days and months without any view are left out. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArticleViewsAnswer"];
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter is none that AQS takes. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Invalid granularity",
+                     *       "method": "get",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description No view, unknown, or not loaded yet: AQS does not tell which. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The date(s) you used are valid, but we either do not have data for those date(s), or the project you asked for is not loaded yet. Please check documentation for more information",
+                     *       "method": "get",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description This client asks too often. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This client has used up its requests for now.",
+                     *       "method": "get",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia did not give a usable answer. */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs failed with status 500.",
+                     *       "method": "get",
+                     *       "status": 502,
+                     *       "title": "Bad Gateway",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia may not be asked just now. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs asks us to slow down.",
+                     *       "method": "get",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia gave no answer in time. */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs gave no complete answer in time.",
+                     *       "method": "get",
+                     *       "status": 504,
+                     *       "title": "Gateway Timeout",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+        };
+    };
+    aqs_aggregate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A Wikimedia project, with or without `.org`. */
+                project: string;
+                /** @description How the page was reached. */
+                access: components["schemas"]["Access"];
+                /** @description Who looked. */
+                agent: components["schemas"]["Agent"];
+                /** @description What one item covers. */
+                granularity: components["schemas"]["TotalGranularity"];
+                /** @description The first day, `YYYYMMDD` or `YYYYMMDDHH`; the hour counts, and is needed, where the granularity is `hourly`. */
+                start: string;
+                /** @description The last day, included; written as the first. */
+                end: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ``aggregate``; oldest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectViewsAnswer"];
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter is none that AQS takes. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Invalid granularity",
+                     *       "method": "get",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description No view, unknown, or not loaded yet: AQS does not tell which. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The date(s) you used are valid, but we either do not have data for those date(s), or the project you asked for is not loaded yet. Please check documentation for more information",
+                     *       "method": "get",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description This client asks too often. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This client has used up its requests for now.",
+                     *       "method": "get",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia did not give a usable answer. */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs failed with status 500.",
+                     *       "method": "get",
+                     *       "status": 502,
+                     *       "title": "Bad Gateway",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia may not be asked just now. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs asks us to slow down.",
+                     *       "method": "get",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia gave no answer in time. */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs gave no complete answer in time.",
+                     *       "method": "get",
+                     *       "status": 504,
+                     *       "title": "Gateway Timeout",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+        };
+    };
+    aqs_top: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A Wikimedia project, with or without `.org`. */
+                project: string;
+                /** @description How the page was reached. */
+                access: components["schemas"]["Access"];
+                /** @description `YYYY` */
+                year: string;
+                /** @description `MM`; one digit will do. */
+                month: string;
+                /** @description `DD`, one digit will do; or `all-days`. */
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ``top``: always one item. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopAnswer"];
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter is none that AQS takes. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Invalid granularity",
+                     *       "method": "get",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description No view, unknown, or not loaded yet: AQS does not tell which. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The date(s) you used are valid, but we either do not have data for those date(s), or the project you asked for is not loaded yet. Please check documentation for more information",
+                     *       "method": "get",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description This client asks too often. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This client has used up its requests for now.",
+                     *       "method": "get",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia did not give a usable answer. */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs failed with status 500.",
+                     *       "method": "get",
+                     *       "status": 502,
+                     *       "title": "Bad Gateway",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia may not be asked just now. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs asks us to slow down.",
+                     *       "method": "get",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia gave no answer in time. */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs gave no complete answer in time.",
+                     *       "method": "get",
+                     *       "status": 504,
+                     *       "title": "Gateway Timeout",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+        };
+    };
+    aqs_top_per_country: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ISO 3166-1 alpha-2, in upper case. */
+                country: string;
+                /** @description How the page was reached. */
+                access: components["schemas"]["Access"];
+                /** @description `YYYY` */
+                year: string;
+                /** @description `MM`; one digit will do. */
+                month: string;
+                /** @description `DD`; one digit will do. */
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ``top-per-country``: always one item. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountryTopAnswer"];
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter is none that AQS takes. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Invalid granularity",
+                     *       "method": "get",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description No view, unknown, or not loaded yet: AQS does not tell which. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The date(s) you used are valid, but we either do not have data for those date(s), or the project you asked for is not loaded yet. Please check documentation for more information",
+                     *       "method": "get",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description This client asks too often. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This client has used up its requests for now.",
+                     *       "method": "get",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia did not give a usable answer. */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs failed with status 500.",
+                     *       "method": "get",
+                     *       "status": 502,
+                     *       "title": "Bad Gateway",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia may not be asked just now. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs asks us to slow down.",
+                     *       "method": "get",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia gave no answer in time. */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs gave no complete answer in time.",
+                     *       "method": "get",
+                     *       "status": 504,
+                     *       "title": "Gateway Timeout",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+        };
+    };
+    aqs_top_by_country: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A Wikimedia project, with or without `.org`. */
+                project: string;
+                /** @description How the page was reached. */
+                access: components["schemas"]["Access"];
+                /** @description `YYYY` */
+                year: string;
+                /** @description `MM`; one digit will do. */
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ``top-by-country``: always one item. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountriesAnswer"];
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter is none that AQS takes. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Invalid granularity",
+                     *       "method": "get",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description No view, unknown, or not loaded yet: AQS does not tell which. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The date(s) you used are valid, but we either do not have data for those date(s), or the project you asked for is not loaded yet. Please check documentation for more information",
+                     *       "method": "get",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description This client asks too often. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This client has used up its requests for now.",
+                     *       "method": "get",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia did not give a usable answer. */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs failed with status 500.",
+                     *       "method": "get",
+                     *       "status": 502,
+                     *       "title": "Bad Gateway",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia may not be asked just now. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs asks us to slow down.",
+                     *       "method": "get",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia gave no answer in time. */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs gave no complete answer in time.",
+                     *       "method": "get",
+                     *       "status": 504,
+                     *       "title": "Gateway Timeout",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+        };
+    };
+    aqs_unique_devices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A Wikimedia project, with or without `.org`. */
+                project: string;
+                /** @description Which of the project's sites was visited. */
+                access_site: components["schemas"]["AccessSite"];
+                /** @description What one item covers. */
+                granularity: components["schemas"]["DevicesGranularity"];
+                /** @description The first day, `YYYYMMDD` or `YYYYMMDDHH`; the hour counts, and is needed, where the granularity is `hourly`. */
+                start: string;
+                /** @description The last day, included; written as the first. */
+                end: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ``unique-devices``; oldest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DevicesAnswer"];
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter is none that AQS takes. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Invalid granularity",
+                     *       "method": "get",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description No view, unknown, or not loaded yet: AQS does not tell which. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The date(s) you used are valid, but we either do not have data for those date(s), or the project you asked for is not loaded yet. Please check documentation for more information",
+                     *       "method": "get",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description This client asks too often. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This client has used up its requests for now.",
+                     *       "method": "get",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia did not give a usable answer. */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs failed with status 500.",
+                     *       "method": "get",
+                     *       "status": 502,
+                     *       "title": "Bad Gateway",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia may not be asked just now. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs asks us to slow down.",
+                     *       "method": "get",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Wikimedia gave no answer in time. */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "aqs gave no complete answer in time.",
+                     *       "method": "get",
+                     *       "status": 504,
+                     *       "title": "Gateway Timeout",
+                     *       "type": "about:blank",
+                     *       "uri": "/metrics/pageviews/per-article/en.wikipedia/all-access/user/THIS_IS_NOT_A_REAL_ARTICLE/daily/2025081500/2025081900"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AqsProblem"];
+                };
+            };
+        };
+    };
+    get_views: {
+        parameters: {
+            query: {
+                /** @description Days: 30 are told daily, 90 weekly, 365 monthly. */
+                period: components["schemas"]["Period"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An article's recent views, and those of as many days before; oldest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecentViews"];
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Article never viewed, unknown project */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream failed, upstream invalid, upstream rejected, upstream unreachable, upstream untrusted */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream held back, upstream throttled */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream timeout */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {

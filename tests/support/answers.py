@@ -31,6 +31,7 @@ def article_series(
         reason=None if points else "No day of this range is loaded yet.",
         complete_through=date(2026, 11, 21),
         first_day=None,
+        annotations=[],
         checked_at=datetime(2026, 11, 22, 12, tzinfo=UTC),
         stale=False,
         summary=summarise(points),

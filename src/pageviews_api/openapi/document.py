@@ -90,7 +90,8 @@ def _tell_answers(operation: Schema, schemas: dict[str, Schema]) -> None:
             continue
         schema = response.get("content", {}).get("application/json", {}).get("schema", {})
         name = schema.get("$ref", "").rsplit("/", 1)[-1]
-        told: str = schemas.get(name, operation).get("description", operation["summary"])
+        named = schemas.get(name, operation)
+        told = str(named.get("description", operation["summary"]))
         response["description"] = told.partition("\n")[0]
 
 

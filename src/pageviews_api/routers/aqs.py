@@ -73,7 +73,9 @@ async def aqs_per_article(
     response_model=ProjectViewsAnswer,
     responses=RESPONSES,
 )
-async def aqs_aggregate(asked: AggregateDep, aqs: CompatibleDep, reply: OneFormReplyDep) -> Response:
+async def aqs_aggregate(
+    asked: AggregateDep, aqs: CompatibleDep, reply: OneFormReplyDep
+) -> Response:
     """The views of all pages of a project by hour, day or month; at most 366 days of hours.
 
     https://doc.wikimedia.org/generated-data-platform/aqs/analytics-api/reference/page-views.html

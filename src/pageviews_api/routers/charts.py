@@ -40,7 +40,9 @@ router = APIRouter(prefix="/api/v1/charts", tags=["charts"], dependencies=[NoRep
     | NOT_CHANGED
     | problem_responses("article-never-viewed", "unknown-project", *UPSTREAM_PROBLEMS),
 )
-async def get_chart(query: ChartQueryDep, pageviews: PageviewsDep, reply: OneFormReplyDep) -> Response:
+async def get_chart(
+    query: ChartQueryDep, pageviews: PageviewsDep, reply: OneFormReplyDep
+) -> Response:
     """The views of an article as a line chart or a sparkline, in SVG.
 
     It is made to be shown by `<img>` on any page: it holds no script and asks for nothing else,

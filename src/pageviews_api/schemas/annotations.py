@@ -24,7 +24,9 @@ class AnnotationKind(StrEnum):
 class Annotation(AnswerModel):
     """A known incident, or a change in what is counted. A list that is `null` stands for all."""
 
-    id: Annotated[str, Field(pattern=r"^[0-9]{4}-[a-z0-9-]+$")]
+    id: Annotated[
+        str, Field(pattern=r"^[0-9]{4}-[a-z0-9-]+$", description="Its name, which stays.")
+    ]
     start: Annotated[Date, Field(description="The first day that is touched (UTC).")]
     end: Annotated[Date | None, Field(description="The last one; `null`: it goes on.")] = None
     kind: Annotated[
@@ -37,8 +39,8 @@ class Annotation(AnswerModel):
     ]
     text: Annotated[str, Field(min_length=1, description="What happened, in our words.")]
     source: Annotated[str, Field(pattern="^https://", description="Where it is told of.")]
-    projects: list[str] | None = None
-    articles: list[str] | None = None
+    projects: Annotated[list[str] | None, Field(description="Which it touches.")] = None
+    articles: Annotated[list[str] | None, Field(description="Which it touches.")] = None
     access: list[Access] | None = None
     agents: list[Agent] | None = None
     datasets: list[Dataset] | None = None

@@ -138,7 +138,7 @@ class MetricsListing(AnswerModel):
         }
     )
 
-    items: list[str]
+    items: Annotated[list[str], Field(description="Their names.")]
 
 
 LISTING = MetricsListing(items=["aggregate", "per-article", "top", "top-by-country"])

@@ -41,7 +41,7 @@ class AqsProblem(BaseModel):
 
     detail: Annotated[str, Field(description="What is wrong, in AQS's words where it has some.")]
     method: Annotated[str, Field(description="The method, in lower case.")]
-    status: Annotated[int, Field(ge=400, le=599)]
+    status: Annotated[int, Field(ge=400, le=599, description="The status of the answer.")]
     title: Annotated[str, Field(description="What the status is called.")]
     type: Annotated[str, Field(description="Always `about:blank`.")] = "about:blank"
     uri: Annotated[str, Field(description="The path as it was asked for, from `/metrics` on.")]

@@ -46,7 +46,7 @@ class ComparedPeriod(AnswerModel):
     start: Annotated[Date, Field(description="The first day of the range in this week or month.")]
     end: Date
     base_start: Annotated[Date | None, Field(description="The first day it is compared with.")]
-    base_end: Date | None
+    base_end: Annotated[Date | None, Field(description="The last of them, included.")]
     views: Annotated[
         int | None, Field(ge=0, description="The views of the days compared with, of all pairs.")
     ]
@@ -329,6 +329,6 @@ class UnusualDays(_Section):
         float,
         Field(description="A day is marked where its score, up or down, is at least this."),
     ]
-    days_judged: int
-    days_not_judged: int
+    days_judged: Annotated[int, Field(description="Days of the range that have a score.")]
+    days_not_judged: Annotated[int, Field(description="Days that cannot be judged.")]
     items: Annotated[list[UnusualDay], Field(description="Only the marked days, oldest first.")]
