@@ -159,10 +159,16 @@ export interface paths {
         };
         /**
          * Most viewed articles
-         * @description The pages of a project that people looked at most on a day or in a month, by rank.
+         * @description The pages of a project that people looked at most on a day, in a month or in a range.
          *
-         *     Wikimedia's list is given as it is: at most 1,000 rows, special pages and the main page
-         *     among them, ties with one rank.
+         *     A day's or a month's list is Wikimedia's own: at most 1,000 rows, special pages and the main
+         *     page among them, ties with one rank. `namespace=main` and `main_page=false` leave rows out,
+         *     and the others keep their rank.
+         *
+         *     A range of up to 31 days is told from its daily lists. A page that is in some of them only had
+         *     views on the other days, too, at most as many as the last row of each of these lists. So every
+         *     row has bounds, `views_min` and `views_max`, and the rows are ranked by `views_min`. Down to
+         *     `certain_through_rank` no other page can have had more views than the rows up to there.
          */
         get: operations["get_top"];
         put?: never;
@@ -1658,6 +1664,22 @@ export interface components {
             complete: boolean;
         };
         /**
+         * ComparedArticle
+         * @description A row of a list, beside its rank in the period before.
+         */
+        ComparedArticle: {
+            /** @description The article's exact title, with underscores. */
+            article: string;
+            /** @description Page loads counted. */
+            views: number;
+            /** @description The place in the list; ties share one. */
+            rank: number;
+            /** @description The rank in the period before, found and filtered in the same way; `null` where it was in no list of it. */
+            previous_rank: number | null;
+            /** @description Whether it was in no list of the period before; `null` where a list of it is missing and none of the others has it. New in the lists is not unseen before. */
+            is_new: boolean | null;
+        };
+        /**
          * ComparedDay
          * @description The day with which a day is compared.
          */
@@ -1699,6 +1721,28 @@ export interface components {
             current_views: number | null;
             /** @description Pairs of days of which both numbers are known. */
             days_counted: number;
+        };
+        /**
+         * ComparedRangedArticle
+         * @description The same, beside its rank in the range before.
+         */
+        ComparedRangedArticle: {
+            /** @description The article's exact title, with underscores. */
+            article: string;
+            /** @description The place by `views_min` among the rows told; ties share one, the next are skipped. */
+            rank: number;
+            /** @description The sum over the lists that have it: not less than this. */
+            views_min: number;
+            /** @description Not more than this: on a day whose list does not have it, it had at most as many views as that list's last row. `null` where a day's list is missing. */
+            views_max: number | null;
+            /** @description On how many of the days it is in the list. */
+            days_listed: number;
+            /** @description Whether both bounds are the same, so that this is the true sum. */
+            exact: boolean;
+            /** @description The rank in the period before, found and filtered in the same way; `null` where it was in no list of it. */
+            previous_rank: number | null;
+            /** @description Whether it was in no list of the period before; `null` where a list of it is missing and none of the others has it. New in the lists is not unseen before. */
+            is_new: boolean | null;
         };
         /**
          * Comparison
@@ -2235,6 +2279,28 @@ export interface components {
             items: string[];
         };
         /**
+         * MissingList
+         * @description A day of which there is no list.
+         */
+        MissingList: {
+            /**
+             * Format: date
+             * @description The UTC day.
+             */
+            date: string;
+            /**
+             * @description `not_loaded`: Wikimedia has not published it yet. `hole`: it was lost at Wikimedia. `missing`: it could not be had now.
+             * @enum {string}
+             */
+            status: "not_loaded" | "hole" | "missing";
+        };
+        /**
+         * Namespace
+         * @description Which pages are told: those in the main namespace, where the articles are, or all.
+         * @enum {string}
+         */
+        Namespace: "all" | "main";
+        /**
          * ObservedSeries
          * @description A series as one archive tells it.
          * @example {
@@ -2411,6 +2477,24 @@ export interface components {
             partial: boolean;
             /** @description `views` for each counted day, to two decimals. */
             per_day: number | null;
+        };
+        /**
+         * PreviousPeriod
+         * @description The period with which the ranks are compared.
+         */
+        PreviousPeriod: {
+            /**
+             * Format: date
+             * @description The first day.
+             */
+            start: string;
+            /**
+             * Format: date
+             * @description The last day, included.
+             */
+            end: string;
+            /** @description Whether all of its lists are known. */
+            complete: boolean;
         };
         /**
          * Problem
@@ -2608,6 +2692,24 @@ export interface components {
          */
         ProjectViewsAnswer: {
             items: components["schemas"]["ProjectViews"][];
+        };
+        /**
+         * RangedArticle
+         * @description What is known of an article's views in a range: bounds, for no list has every article.
+         */
+        RangedArticle: {
+            /** @description The article's exact title, with underscores. */
+            article: string;
+            /** @description The place by `views_min` among the rows told; ties share one, the next are skipped. */
+            rank: number;
+            /** @description The sum over the lists that have it: not less than this. */
+            views_min: number;
+            /** @description Not more than this: on a day whose list does not have it, it had at most as many views as that list's last row. `null` where a day's list is missing. */
+            views_max: number | null;
+            /** @description On how many of the days it is in the list. */
+            days_listed: number;
+            /** @description Whether both bounds are the same, so that this is the true sum. */
+            exact: boolean;
         };
         /**
          * RankStatus
@@ -3011,7 +3113,12 @@ export interface components {
             stale: boolean;
             /** @description What else to know; set where the data are a sample. */
             notice?: string | null;
-            items: components["schemas"]["RankedArticle"][];
+            /** @description There only with a filter. `false`: we do not know this project's own names of namespaces and of its main page, so that rows under these may be left. */
+            filter_certain?: boolean | null;
+            /** @description What is compared with; there only where it was asked for. */
+            previous?: components["schemas"]["PreviousPeriod"] | null;
+            /** @description By rank, which is Wikimedia's own, also where rows are left out. */
+            items: components["schemas"]["RankedArticle"][] | components["schemas"]["ComparedArticle"][];
         };
         /**
          * TopHistory
@@ -3103,6 +3210,91 @@ export interface components {
             /** @description The day of the month, with two digits; or `all-days`. */
             day: string;
             articles: components["schemas"]["TopRow"][];
+        };
+        /**
+         * TopRange
+         * @description The most viewed pages of several days: within bounds, counted for people only.
+         *
+         *     The sum of daily lists is too small for a page that was on some days behind the last row. So
+         *     each row has the least and the most that its true sum can be.
+         * @example {
+         *       "access": "all-access",
+         *       "agent": "user",
+         *       "certain_through_rank": 88,
+         *       "checked_at": "2017-01-01T10:00:00Z",
+         *       "days_in_range": 1,
+         *       "days_missing": [],
+         *       "end": "2015-10-10",
+         *       "filter_certain": true,
+         *       "items": [
+         *         {
+         *           "article": "Carlos_Hathcock",
+         *           "days_listed": 1,
+         *           "exact": true,
+         *           "rank": 1,
+         *           "views_max": 291358,
+         *           "views_min": 291358
+         *         },
+         *         {
+         *           "article": "UEFA_Euro_2016_qualifying",
+         *           "days_listed": 1,
+         *           "exact": true,
+         *           "rank": 2,
+         *           "views_max": 143704,
+         *           "views_min": 143704
+         *         },
+         *         {
+         *           "article": "Web_scraping",
+         *           "days_listed": 1,
+         *           "exact": true,
+         *           "rank": 3,
+         *           "views_max": 115672,
+         *           "views_min": 115672
+         *         }
+         *       ],
+         *       "notice": null,
+         *       "project": "en.wikipedia",
+         *       "reason": null,
+         *       "stale": false,
+         *       "start": "2015-10-10",
+         *       "unlisted_max": 29060
+         *     }
+         */
+        TopRange: {
+            /** @description The Wikimedia project, as AQS names it. */
+            project: string;
+            /** @description How the page was reached. */
+            access: components["schemas"]["Access"];
+            agent: components["schemas"]["Agent"];
+            /** @description `null` where the range holds no day yet. */
+            start: string | null;
+            /** @description The last day, included. */
+            end: string | null;
+            /** @description Why `items` is empty, where it is. */
+            reason?: string | null;
+            /** @description Days that were asked for. */
+            days_in_range: number;
+            /** @description The days of which there is no list, oldest first. */
+            days_missing: components["schemas"]["MissingList"][];
+            /** @description Down to this rank the order is certain: no row behind one of these, and no page that is in no list, had more views than it. 0 where a list is missing. */
+            certain_through_rank: number;
+            /** @description The most views that a page can have had that is in none of the lists; `null` where a list is missing. */
+            unlisted_max: number | null;
+            /**
+             * Format: date-time
+             * @description When we last made sure of everything in this answer.
+             */
+            checked_at: string;
+            /** @description True where that is longer ago than it should be: Wikimedia is slow. */
+            stale: boolean;
+            /** @description What else to know; set where the data are a sample. */
+            notice?: string | null;
+            /** @description There only with a filter. `false`: we do not know this project's own names of namespaces and of its main page, so that rows under these may be left. */
+            filter_certain?: boolean | null;
+            /** @description What is compared with; there only where it was asked for. */
+            previous?: components["schemas"]["PreviousPeriod"] | null;
+            /** @description By `views_min`, most first; then by `views_max`, then by title. */
+            items: components["schemas"]["RangedArticle"][] | components["schemas"]["ComparedRangedArticle"][];
         };
         /**
          * TopRow
@@ -4258,6 +4450,12 @@ export interface operations {
                 format?: components["schemas"]["Format"];
                 /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
                 excel?: boolean;
+                /** @description The first day (UTC) of a range, from 2015-07-01 on. Comes with `end`. */
+                start?: string;
+                /** @description The last day (UTC), included; at most 31 days in all. Comes with `start`. */
+                end?: string;
+                /** @description Days that move with the data, in place of `start` and `end`: `latest-N` (the N days that end with the newest list, N from 1 to 31), `this-week`, `last-week`, `this-month`, `last-month`. */
+                range?: string;
                 /** @description The day (UTC). Default: the newest that is loaded. */
                 date?: string;
                 /** @description A whole calendar month, in place of `date`. */
@@ -4266,6 +4464,14 @@ export interface operations {
                 access?: components["schemas"]["Access"];
                 /** @description Only `user`: Wikimedia counts only people in its top lists. */
                 agent?: components["schemas"]["Agent"];
+                /** @description `main`: only articles. Pages of other namespaces (`Special:`, `User:`, also by their local names) are left out; the others keep their rank in a day's or a month's list. */
+                namespace?: components["schemas"]["Namespace"];
+                /** @description `false`: without the project's main page, which leads every list. */
+                main_page?: boolean;
+                /** @description Beside each row, the rank in the day, month or range right before. This may cost as many requests again. */
+                compare?: "previous";
+                /** @description How many rows to tell at the most. */
+                limit?: number;
             };
             header?: never;
             path: {
@@ -4276,7 +4482,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The most viewed pages of a day or a month, counted for people only. */
+            /** @description The pages of a project that people looked at most on a day, in a month or in a range. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4289,7 +4495,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TopArticles"];
+                    "application/json": components["schemas"]["TopArticles"] | components["schemas"]["TopRange"];
                     "text/csv; charset=utf-8; header=present": string;
                     "application/x-ndjson": string;
                 };

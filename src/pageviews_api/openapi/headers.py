@@ -11,6 +11,7 @@ _TEXT = {"type": "string"}
 HEADERS: dict[str, dict[str, Any]] = {
     "Cache-Control": {
         "description": "For how long the answer may be kept (RFC 9111).",
+        "required": True,
         "schema": _TEXT,
         "example": "public, max-age=7167, stale-while-revalidate=600, stale-if-error=86400",
     },

@@ -147,8 +147,8 @@ class TopParameters(DaysParameters, FormatParameters):
     ] = None
     limit: Annotated[
         int,
-        BeforeValidator(_read_number),
         Field(ge=1, le=MOST_ROWS, description="How many rows to tell at the most."),
+        BeforeValidator(_read_number),
     ] = MOST_ROWS
 
     @model_validator(mode="after")
