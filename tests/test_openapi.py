@@ -12,6 +12,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from pageviews_api.cli.demo import TODAY, demo_settings
 from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
 from pageviews_api.demo.aqs import sample_aqs
@@ -247,17 +248,9 @@ def test_answers__have_a_valid_example(document: Schema) -> None:
 async def test_answers__have_true_examples(document: Schema) -> None:
     """The numbers in the examples are those of the bundled sample, which is real."""
     async with serve(sample_aqs()) as aqs_url:
-        settings = Settings(
-            _env_file=None,
-            aqs_base_url=aqs_url,
-            aqs_witness="en.wikipedia/Gordon_Ramsay",
-            default_agent="all-agents",
-            default_article="Gordon_Ramsay",
-            archive_enabled=False,
-        )
-        clock = FakeClock(datetime(2017, 1, 1, 10, tzinfo=UTC))
+        settings = demo_settings(aqs_url).model_copy(update={"archive_enabled": False})
         async with (
-            serve(create_app(settings, clock=clock)) as url,
+            serve(create_app(settings, clock=FakeClock(TODAY))) as url,
             httpx.AsyncClient(base_url=url) as client,
         ):
             article = await client.get("/api/v1/articles/fr.wikipedia/Strasbourg?range=latest-3")

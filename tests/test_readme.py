@@ -9,12 +9,11 @@ import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pageviews_api.config import Settings
+from pageviews_api.cli.demo import TODAY, demo_settings
 from pageviews_api.demo.aqs import sample_aqs
 from pageviews_api.main import create_app
 from tests.support.clock import FakeClock
@@ -44,15 +43,8 @@ EXAMPLES = [pytest.param(*one, id=one[0]) for one in EXAMPLE.findall(README)]
 async def url() -> AsyncIterator[str]:
     """Serve what the demo serves."""
     async with serve(sample_aqs()) as aqs_url:
-        settings = Settings(
-            _env_file=None,
-            aqs_base_url=aqs_url,
-            aqs_witness="en.wikipedia/Gordon_Ramsay",
-            default_agent="all-agents",
-            archive_enabled=False,
-        )
-        clock = FakeClock(datetime(2017, 1, 1, 10, tzinfo=UTC))
-        async with serve(create_app(settings, clock=clock)) as url:
+        settings = demo_settings(aqs_url).model_copy(update={"archive_enabled": False})
+        async with serve(create_app(settings, clock=FakeClock(TODAY))) as url:
             yield url
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from pageviews_api.cli.demo import demo_settings
 from pageviews_api.clients.archive_store import StoredArchive
 from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.config import Settings
@@ -294,14 +295,12 @@ async def test_example__is_true(tmp_path: Path) -> None:
     """The example in the OpenAPI document is an answer word for word, of the bundled sample."""
     clock = FakeClock(datetime(2015, 10, 11, 10, tzinfo=UTC))
     async with serve(sample_aqs()) as aqs_url:
-        settings = Settings(
-            _env_file=None,
-            aqs_base_url=aqs_url,
-            aqs_witness="en.wikipedia/Gordon_Ramsay",
-            default_agent="all-agents",
-            archive_enabled=False,
-            archive_articles="fr.wikipedia/Strasbourg",
-            archive_dir=tmp_path / "archives",
+        settings = demo_settings(aqs_url).model_copy(
+            update={
+                "archive_enabled": False,
+                "archive_articles": "fr.wikipedia/Strasbourg",
+                "archive_dir": tmp_path / "archives",
+            }
         )
         app = create_app(settings, clock=clock)
         async with serve(app) as url, httpx.AsyncClient(base_url=url) as client:

@@ -70,7 +70,9 @@ def demo(
 async def _run(listener: socket.socket, aqs_base_url: str, *, once: bool) -> None:
     from pageviews_api.main import create_app  # noqa: PLC0415  # large; after the port is had
 
-    app = create_app(_settings(aqs_base_url), clock=SystemClock.starting_at(TODAY), notice=NOTICE)
+    app = create_app(
+        demo_settings(aqs_base_url), clock=SystemClock.starting_at(TODAY), notice=NOTICE
+    )
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with _serving(app, listener) as server:
         resources: Resources = app.state.resources
@@ -86,7 +88,7 @@ async def _run(listener: socket.socket, aqs_base_url: str, *, once: bool) -> Non
             typer.echo(f"Try these, and end with Ctrl-C:\n{urls}")
 
 
-def _settings(aqs_base_url: str) -> Settings:
+def demo_settings(aqs_base_url: str) -> Settings:
     """Build the demo's settings. Nothing of the environment is used: it may name a real bucket."""
     international_space_station = "Международная_космическая_станция"
     articles = (
