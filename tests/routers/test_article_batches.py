@@ -172,6 +172,32 @@ async def test_batch__pace(service: Service, clock: FakeClock) -> None:
     assert max(in_ten_seconds) <= 15 + batches.IN_WORK
 
 
+async def test_batch__pace_of_what_is_held_but_old(service: Service, clock: FakeClock) -> None:
+    """A batch that comes again on the next day, when all that is held lacks a day, is paced too."""
+    titles = [f"Article_{n}" for n in range(60)]
+    set_articles(service.aqs, titles)
+    items = [item(title) for title in titles]
+    for first in range(0, 60, 15):
+        await answered(service, items[first : first + 15])
+        clock.advance(60)
+    clock.advance(86_400)
+    today = service.aqs.loaded_through = YESTERDAY + timedelta(days=1)
+    for project, article in [("en.wikipedia", "Main_Page"), *(("fr.wikipedia", t) for t in titles)]:
+        views = {today - timedelta(days=back): 7 for back in range(100)}
+        service.aqs.set_views(project, article, Access.ALL_ACCESS, Agent.USER, views)
+    service.aqs.forget()
+    begun = clock.monotonic()
+    answering = asyncio.create_task(answered(service, items))
+    while not answering.done():
+        await asyncio.sleep(0.002)  # let what is in flight come
+        clock.advance(0.5)
+    lines, _ = await answering
+
+    assert {lines[n]["series"]["end"] for n in range(60)} == {str(today)}
+    assert service.aqs.count(when=lambda path: "/Article_" in path) == 60
+    assert clock.monotonic() - begun >= 30  # 15 in any 10 seconds
+
+
 async def test_batch__a_thousand(service: Service) -> None:
     """A thousand items are answered; what is held needs no request."""
     titles = [f"Article_{n}" for n in range(10)]

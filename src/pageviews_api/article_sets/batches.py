@@ -1,7 +1,7 @@
 """Long lists of articles, answered line by line as results come, in bounded memory.
 
-A batch keeps to a pace that leaves most of a minute's budget to callers, waits where the budget is
-used up, and ends when its caller goes away.
+A batch keeps to a pace that leaves a part of a minute's budget to callers, waits where the budget
+is used up, and ends when its caller goes away.
 """
 
 import asyncio
@@ -126,10 +126,25 @@ class ArticleBatches:
         yield _written(_end(places, ended, refused))
 
     async def _outcome(self, query: SeriesQuery, until: float) -> Outcome:
-        """Tell one article; what would cost a request waits for its turn, as long as it may."""
-        if not await self._pageviews.holds(query.series):
-            while not self._pace.take():
-                await self._clock.sleep(self._pace.ready_in())
+        """Tell one article; what costs a request takes a turn.
+
+        What is not held waits for its turn. What is held may turn out to lack a day, or to be due
+        to be learned anew: then it is the next ones that wait.
+        """
+        held = await self._pageviews.holds(query.series)
+        if not held:
+            await self._turn()
+        outcome = await self._told(query, until)
+        if held and isinstance(outcome, ArticleSeries) and outcome.fetched:
+            await self._turn()
+        return outcome
+
+    async def _turn(self) -> None:
+        while not self._pace.take():
+            await self._clock.sleep(self._pace.ready_in())
+
+    async def _told(self, query: SeriesQuery, until: float) -> Outcome:
+        """Tell it when the budget allows, if that is soon enough."""
         while True:
             outcome = await outcome_of(self._pageviews.article(query))
             if not isinstance(outcome, BudgetExhaustedError):
