@@ -77,6 +77,20 @@ async def test_batch__repeats(service: Service) -> None:
     assert [one["index"] for one in end["ranking"]] == [0]
 
 
+async def test_batch__same_days_in_other_steps(service: Service) -> None:
+    """The same days of an article count once in the sum, in whatever steps or words."""
+    set_articles(service.aqs, ["One", "Two"])
+    words = {"start": str(YESTERDAY - timedelta(days=1)), "end": str(YESTERDAY)}
+    in_words = {"project": "fr.wikipedia", "article": "Two"} | words
+    items = [item("Two", granularity="weekly"), item("Two"), in_words, item("One")]
+    lines, end = await answered(service, [*items, item("Two", range="latest-1")])
+    assert [lines[n]["series"]["summary"]["total"] for n in range(3)] == [4, 4, 4]
+    assert end["summary"] == {"total": 4 + 2 + 2, "articles": 3, "failed": 0, "complete": True}
+    assert [(one["index"], one["share"]) for one in end["ranking"]] == [
+        *((0, 50.0), (3, 25.0), (4, 25.0)),
+    ]
+
+
 async def test_batch__items_without_meaning(service: Service) -> None:
     """An item that cannot be read has a problem that names its part; the others are answered."""
     set_articles(service.aqs, ["One"])

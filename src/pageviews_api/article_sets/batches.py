@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
 from itertools import islice
 
 from pageviews_api.article_sets.figures import (
@@ -24,6 +23,7 @@ from pageviews_api.article_sets.sets import outcome_of
 from pageviews_api.budget import WINDOW, RequestGate, SlidingWindow
 from pageviews_api.clients.pageviews import PageviewsClient
 from pageviews_api.clock import Clock
+from pageviews_api.daterange import DateRange, NamedRange
 from pageviews_api.exceptions import (
     BudgetExhaustedError,
     FieldError,
@@ -32,10 +32,10 @@ from pageviews_api.exceptions import (
 )
 from pageviews_api.schemas.article_sets import BatchEnd, BatchLine, RankedItem, RefusedItem
 from pageviews_api.schemas.pageviews import AnswerModel, ArticleSeries
-from pageviews_api.schemas.query import SeriesQuery
+from pageviews_api.schemas.query import Series, SeriesQuery
 
 SHARE = 0.6
-"""The part of a minute's requests that all batches together may use for what is not held."""
+"""The part of a minute's requests that all batches together may use."""
 
 PERIOD = 10.0
 """Seconds over which that is spread, so that room for callers comes soon."""
@@ -159,13 +159,12 @@ class _Ended:
     """What is kept of an outcome until the end."""
 
     counted: Counted
-    start: date | None = None
-    end: date | None = None
+    days: DateRange | None = None
 
     @classmethod
     def of(cls, outcome: Outcome) -> "_Ended":
-        if isinstance(outcome, ArticleSeries):
-            return cls(Counted.of(outcome), outcome.start, outcome.end)
+        if isinstance(outcome, ArticleSeries) and outcome.start and outcome.end:
+            return cls(Counted.of(outcome), DateRange(outcome.start, outcome.end))
         return cls(Counted.of(outcome))
 
 
@@ -211,14 +210,19 @@ def _refused_line(index: int, item: RefusedItem, problem_of: ProblemOf) -> Batch
 def _end(
     places: Mapping[SeriesQuery, Sequence[int]], ended: Mapping[SeriesQuery, _Ended], refused: int
 ) -> BatchEnd:
-    members = {query: one.counted for query, one in ended.items()}
+    """Add up; the same days of a series count once, in whatever steps or words they are asked."""
+    first: dict[tuple[Series, DateRange | NamedRange], tuple[int, _Ended]] = {}
+    for query, indexes in places.items():
+        one = ended[query]
+        first.setdefault((query.series, one.days or query.days), (indexes[0], one))
+    members = {index: one.counted for index, one in first.values()}
     in_set = places_of(members)
     ranking = [
         RankedItem(
-            **in_set[query].model_dump(), index=places[query][0], start=one.start, end=one.end
+            **in_set[index].model_dump(), index=index, start=one.days.start, end=one.days.end
         )
-        for query, one in ended.items()
-        if one.counted.total is not None
+        for index, one in first.values()
+        if one.counted.total is not None and one.days
     ]
     unread = [Counted(None, complete=False, failed=True)] * refused
     return BatchEnd(

@@ -95,7 +95,8 @@ async def post_articles(
     The answer is NDJSON: a line for each item as soon as it is ready, told by its `index`, and a
     last line with the sum, the shares and the ranks. An item that cannot be read, or told, has a
     problem in its line, and sinks nothing else. Items that ask for the same are fetched, and
-    counted, once. What has to be fetched from Wikimedia comes at a pace of about 90 a minute.
+    counted, once, also where their steps differ; other days, accesses or agents of an article each
+    count. What has to be fetched from Wikimedia comes at a pace of about 90 a minute.
     """
     lines = batches.answering(items, problem_of=problem_of, client=client)
     return LinesResponse(await until_sent.enter_async_context(lines))
