@@ -144,6 +144,28 @@ async def test_sections__one_request_for_older_days(service: Service, query: str
     assert service.series_fetches("Main_Page") == 1
 
 
+async def test_sections__one_request_for_each_series_beside(service: Service) -> None:
+    """Sections that need the same series, over other days, have it fetched once for all of them."""
+    days = dict.fromkeys(days_until(YESTERDAY, 3000), 100)
+    views = days | {date(2022, 3, 1): 9000}
+    for access in ("all-access", *ACCESSES):
+        service.aqs.set_views("fr.wikipedia", "Strasbourg", access, "user", views)
+        service.aqs.set_views("fr.wikipedia", None, access, "user", days)
+    service.aqs.set_views("fr.wikipedia", None, "all-access", "all-agents", days)
+    service.aqs.set_views("en.wikipedia", "Main_Page", "all-access", "user", days)
+    query = "start=2022-01-01&end=2022-03-31&split=access&per_million=true&unusual=true"
+    answer = await ask(service, query)
+
+    assert all(answer[name]["complete"] for name in ("split", "per_million", "unusual"))
+    assert [len(part["items"]) for part in answer["split"]["parts"]] == [90, 90, 90]
+    assert answer["per_million"]["items"][0]["date"] == "2022-01-01"
+    (marked,) = answer["unusual"]["items"]
+    assert None not in marked["evidence"].values()
+    assert service.series_fetches("Strasbourg") == 4
+    total = "/aggregate/fr.wikipedia/all-access/user/daily/20211106"
+    assert service.aqs.count(when=lambda path: total in path) == 1
+
+
 @pytest.mark.parametrize("path", SERIES)
 @pytest.mark.parametrize("align", ["weekday", "date"])
 @pytest.mark.parametrize("compare", ["previous", "year"])
@@ -550,17 +572,19 @@ async def test_rows__wide(service: Service, split: str, parts: tuple[str, ...]) 
 
 
 async def test_annotations__of_the_range_and_what_it_is_compared_with(service: Service) -> None:
-    """Incidents in the range are told, and those in the days that it is compared with."""
+    """Incidents in the range are told, and those in the days that it is compared or judged by."""
     views = dict.fromkeys(days_until(YESTERDAY, 2500), 100)
     service.aqs.set_views("fr.wikipedia", "Strasbourg", "all-access", "user", views)
     service.aqs.set_views("en.wikipedia", "Main_Page", "all-access", "user", views)
     inside = await ask(service, "start=2021-12-01&end=2021-12-31")
     outside = await ask(service, "start=2022-12-01&end=2022-12-31")
     compared = await ask(service, "start=2022-12-01&end=2022-12-31&compare=year")
+    judged = await ask(service, "start=2022-03-01&end=2022-03-31&unusual=true")
 
     assert [one["id"] for one in inside["annotations"]] == ["2021-traffic-loss-2"]
     assert outside["annotations"] == []
     assert compared["annotations"] == inside["annotations"]
+    assert judged["annotations"] == inside["annotations"]
     assert inside["annotations"][0]["source"].startswith("https://wikitech.wikimedia.org/")
 
 

@@ -13,7 +13,7 @@ from pageviews_api.schemas.annotations import Annotation
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries
 from pageviews_api.schemas.query import SeriesQuery
 from pageviews_api.series import by_period, summarise
-from pageviews_api.series.reach import base_of
+from pageviews_api.series.reach import made_of
 
 NO_DAY = "No day of this range is loaded yet."
 
@@ -75,6 +75,5 @@ class Answers:
 def _annotations(query: SeriesQuery, told: Told) -> list[Annotation]:
     if told.asked is None:
         return []
-    base = base_of(told.asked, query.sections)
-    days = [base, told.asked] if base else [told.asked]
+    days = made_of(told.asked, query.sections)
     return touching([query.series, *parts_of(query)], days)

@@ -19,6 +19,7 @@ from pageviews_api.schemas.sections import (
 from pageviews_api.series.comparison import compared, paired, range_of
 from pageviews_api.series.parts import ACCESSES, AGENTS, split_by_access, split_by_agent
 from pageviews_api.series.per_million import per_million
+from pageviews_api.series.reach import around
 from pageviews_api.series.unusual import (
     Marks,
     Surroundings,
@@ -53,6 +54,7 @@ class Sections:
         self._points = points
         self._sources = sources
         self._days = DateRange(points[0].date, points[-1].date) if points else None
+        self._around = self._days and around(self._days, query.sections)
 
     async def told(self) -> dict[str, Any]:
         """Tell each section by its name, all at the same time."""
@@ -86,8 +88,8 @@ class Sections:
         )
 
     async def _split(self) -> AccessSplit | AgentSplit:
-        learned = await self._learn_all(parts_of(self._query), self._days)
-        points, reason = [part.points for part in learned], _first_reason(learned)
+        learned = await self._learn_around(parts_of(self._query))
+        points, reason = [self._asked(part) for part in learned], _first_reason(learned)
         granularity = self._query.granularity
         if self._query.sections.split is SplitBy.ACCESS:
             by_access = dict(zip(ACCESSES, points, strict=True))
@@ -95,8 +97,8 @@ class Sections:
         return split_by_agent(dict(zip(AGENTS, points, strict=True)), granularity, reason)
 
     async def _per_million(self) -> PerMillion:
-        whole = await self._learn(self._total, self._days)
-        return per_million(self._points, whole.points, self._query.granularity, whole.reason)
+        (whole,) = await self._learn_around([self._total])
+        return per_million(self._points, self._asked(whole), self._query.granularity, whole.reason)
 
     async def _unusual(self) -> UnusualDays:
         before = await self._learn(self._query.series, self._days and weeks_before(self._days))
@@ -106,16 +108,13 @@ class Sections:
 
     async def _surroundings(self, marks: Marks) -> Surroundings:
         """Ask what is known beside the marked days; without any, nothing is asked."""
-        if not marks.days or self._days is None:
+        if not marks.days:
             return Surroundings()
-        first, last = marks.days[0].date, marks.days[-1].date
-        before = weeks_before(DateRange.only(first))
-        days = DateRange(before.start if before else first, last)
         series = self._query.series
         whole = [self._total] if series.article is not None else []
         split = series.access is Access.ALL_ACCESS
         parts = [replace(series, access=access) for access in ACCESSES] if split else []
-        learned = await self._learn_all([*whole, *parts], days)
+        learned = await self._learn_around([*whole, *parts])
         by_access = [known_views(part.points) for part in learned[len(whole) :]]
         return Surroundings(
             project=known_views(learned[0].points) if whole else None,
@@ -130,8 +129,13 @@ class Sections:
     async def _learn(self, series: Series, days: DateRange | None) -> Learned:
         return await self._sources.learned(series, days) if days else NOTHING
 
-    async def _learn_all(self, series: Iterable[Series], days: DateRange | None) -> list[Learned]:
-        return await asyncio.gather(*(self._learn(one, days) for one in series))
+    async def _learn_around(self, series: Iterable[Series]) -> list[Learned]:
+        """Learn other series, each over the same days for all sections: it is fetched once."""
+        return await asyncio.gather(*(self._learn(one, self._around) for one in series))
+
+    def _asked(self, learned: Learned) -> list[DayPoint]:
+        """Take the days asked for, with which what is around them ends."""
+        return learned.points[len(learned.points) - len(self._points) :]
 
 
 def _first_reason(learned: Iterable[Learned]) -> str | None:

@@ -13,7 +13,18 @@ def base_of(asked: DateRange, sections: Sections) -> DateRange | None:
     return range_of(paired(asked, sections.compare, sections.align))
 
 
+def around(asked: DateRange, sections: Sections) -> DateRange:
+    """Tell the days of a range, and those by which it is judged where unusual days are marked."""
+    before = weeks_before(asked) if sections.unusual else None
+    return DateRange.spanning(filter(None, [before, asked]))
+
+
+def made_of(asked: DateRange, sections: Sections) -> list[DateRange]:
+    """Tell the ranges whose numbers an answer with these sections is made of."""
+    base = base_of(asked, sections)
+    return [*filter(None, [base]), around(asked, sections)]
+
+
 def reach(asked: DateRange, sections: Sections) -> DateRange:
     """Tell all days that must be known of a series to answer with these sections."""
-    before = weeks_before(asked) if sections.unusual else None
-    return DateRange.spanning(filter(None, [asked, base_of(asked, sections), before]))
+    return DateRange.spanning(made_of(asked, sections))
