@@ -4,7 +4,7 @@ Under AQS's own paths the same errors are told in AQS's shape, with its statuses
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asgi_correlation_id import correlation_id
@@ -243,4 +243,10 @@ def _printable(name: str) -> str:
 
 
 def _sum_up(errors: list[ProblemField]) -> str:
-    return "; ".join(f"{one.loc[-1]}: {one.msg}" for one in errors)
+    return "; ".join(f"{_named(one.loc)}: {one.msg}" for one in errors)
+
+
+def _named(loc: Sequence[str | int]) -> str:
+    """Name a field by its last part; one of several in a list by the list's name and its place."""
+    *before, last = loc
+    return f"{before[-1]}.{last}" if before and isinstance(last, int) else str(last)

@@ -147,3 +147,10 @@ async def test_set__bad_parameters(service: Service, query: str, loc: list[str |
     assert response.status_code == 422
     assert response.json()["errors"][0]["loc"] == loc
     assert service.aqs.count() == 0
+
+
+async def test_set__wrong_title_is_named(service: Service) -> None:
+    """What is wrong with one of the titles is told by the parameter's name, and its place."""
+    response = await service.client.get(named("Ten", ".."))
+    assert response.status_code == 422
+    assert response.json()["detail"] == "article.1: is a path segment, not a title"
