@@ -1,11 +1,14 @@
 """Several articles in one answer, through the front door."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from pageviews_api.days import Days
+from pageviews_api.schemas.points import DayPoint
 from pageviews_api.schemas.query import Access, Agent
 from tests.conftest import YESTERDAY, Service
 from tests.support import aqs_faults
@@ -154,3 +157,34 @@ async def test_set__wrong_title_is_named(service: Service) -> None:
     response = await service.client.get(named("Ten", ".."))
     assert response.status_code == 422
     assert response.json()["detail"] == "article.1: is a path segment, not a title"
+
+
+async def test_set__others_have_their_turn(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all is held, the event loop goes round between one article and the next."""
+    titles = [f"Article_{n}" for n in range(20)]
+    for title in titles:
+        views = {YESTERDAY: 1}
+        service.aqs.set_views("fr.wikipedia", title, Access.ALL_ACCESS, Agent.USER, views)
+    await _told(service, named(*titles))
+    rounds = 0
+    made: list[int] = []
+
+    async def count() -> None:
+        nonlocal rounds
+        while True:
+            await asyncio.sleep(0)
+            rounds += 1
+
+    points = Days.points
+
+    def counted(days: Days) -> list[DayPoint]:
+        made.append(rounds)
+        return points(days)
+
+    monkeypatch.setattr(Days, "points", counted)
+    counting = asyncio.create_task(count())
+    await _told(service, named(*titles))
+    counting.cancel()
+    assert len(set(made)) == len(made) == len(titles)

@@ -1,5 +1,6 @@
 """Answers about a series, put together: the series itself, its sections, what is known of it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -28,6 +29,7 @@ class Answers:
         self._clock = clock
         self._deadline = deadline
         self._notice = notice
+        self._making = asyncio.Lock()
 
     async def article(self, query: SeriesQuery) -> ArticleSeries:
         """Tell an article's views in the days asked for, and what was asked for beside them.
@@ -48,7 +50,9 @@ class Answers:
         if told.asked is not None:
             # What the range means now holds for all that is told beside it.
             query = replace(query, days=told.asked)
-        points = told.days.points() if told.days else []
+        async with self._making:  # one after the other, and others have their turn in between
+            await asyncio.sleep(0)
+            points = told.days.points() if told.days else []
         sections = await Sections(query, points, sources).told()
         return {
             "project": query.series.project,
