@@ -568,6 +568,24 @@ async def test_rows__wide(service: Service, split: str, parts: tuple[str, ...]) 
     assert heading == ",".join(["date", "Strasbourg", *(f"Strasbourg ({one})" for one in parts)])
 
 
+@pytest.mark.parametrize("granularity", ["daily", "weekly"])
+async def test_rows__wide_sections(service: Service, granularity: str) -> None:
+    """In the wide layout, too, each column of a section stands beside the series."""
+    set_parts(service)
+    unusual = "&unusual=true" if granularity == "daily" else ""
+    query = f"compare=previous&per_million=true&granularity={granularity}{unusual}&format=csv"
+    long = await service.client.get(f"{STRASBOURG}?{query}")
+    wide = await service.client.get(f"{STRASBOURG}?{query}&layout=wide")
+
+    rows = list(csv.DictReader(io.StringIO(wide.text)))
+    listed = list(csv.DictReader(io.StringIO(long.text)))
+    added = list(listed[0])[list(listed[0]).index("base_date") :]
+    assert list(rows[0]) == ["date", "Strasbourg", *(f"Strasbourg ({name})" for name in added)]
+    for row, one in zip(rows, listed, strict=True):
+        assert [row[f"Strasbourg ({name})"] for name in added] == [one[name] for name in added]
+        assert (row["date"], row["Strasbourg"]) == (one["date"], one["views"])
+
+
 # Annotations, freshness, time
 
 

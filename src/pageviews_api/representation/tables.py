@@ -2,11 +2,11 @@
 
 Rows are tidy: each says of which series it is. What an answer tells as a whole (its summary, how
 current it is) is in JSON only. Sections that were asked for add columns, and parts rows of their
-own access or agent.
+own access or agent: columns too, where a series is one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import singledispatch
 from itertools import chain
@@ -53,10 +53,10 @@ COMPARED = ("previous_rank", "is_new")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One column of a wide table: its heading, and its views by the first day of each item."""
+    """One column of a wide table: its heading, and its values by the first day of each item."""
 
     name: str
-    views: Mapping[date, int | None]
+    values: Mapping[date, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ class Table:
 
     def wide(self) -> "Table":
         """Turn it into one row a date and one column a series."""
-        days = sorted(set(chain.from_iterable(line.views for line in self.lines)))
+        days = sorted(set(chain.from_iterable(line.values for line in self.lines)))
         columns = ("date", *(line.name for line in self.lines))
-        rows = ([day, *(line.views.get(day) for line in self.lines)] for day in days)
+        rows = ([day, *(line.values.get(day) for line in self.lines)] for day in days)
         return Table(self.name, columns, rows)
 
 
@@ -149,9 +149,12 @@ def _figures(point: DayPoint | PeriodPoint) -> Row:
 def _lines(answer: ArticleSeries | ProjectSeries) -> Iterator[Line]:
     whole = _line(answer)
     yield whole
+    rows = dict(zip(whole.values, beside(answer), strict=True))
+    for place, name in enumerate(columns(answer)):
+        yield Line(f"{whole.name} ({name})", {day: row[place] for day, row in rows.items()})
     for part in parts(answer):
         which = part.agent if part.access is answer.access else part.access
-        yield replace(whole, name=f"{whole.name} ({which})", views=_views(part.items))
+        yield Line(f"{whole.name} ({which})", _views(part.items))
 
 
 def _line(answer: ArticleSeries | ProjectSeries) -> Line:
@@ -159,7 +162,7 @@ def _line(answer: ArticleSeries | ProjectSeries) -> Line:
     return Line(name, _views(answer.items))
 
 
-def _views(points: Sequence[DayPoint | PeriodPoint]) -> dict[date, int | None]:
+def _views(points: Sequence[DayPoint | PeriodPoint]) -> dict[date, Value]:
     return {_first_day(point): point.views for point in points}
 
 

@@ -210,7 +210,7 @@ class LayoutParameters(FormatParameters):
         Layout | None,
         Field(
             description="Only with `csv`: `long`, a row for each number (the default), or `wide`, "
-            "a row for each date and a column for each series."
+            "a row for each date and a column for each series, and for what sections tell of it."
         ),
     ] = None
 
