@@ -47,7 +47,7 @@ async def running(
 def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Give settings under which neither a caller nor a lock runs out of time on a busy machine."""
     monkeypatch.setattr("pageviews_api.cache.LEASE", 60.0)
-    return settings.model_copy(update={"aqs_timeout": 60.0})
+    return settings.model_copy(update={"aqs_timeout": 60.0, "rate_limit": 10_000})
 
 
 @pytest.fixture

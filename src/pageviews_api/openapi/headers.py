@@ -99,7 +99,7 @@ def add_headers(document: dict[str, Any]) -> None:
 
 def _names(operation: dict[str, Any], status: str, response: dict[str, Any]) -> Iterator[str]:
     yield from ("X-Request-ID", "Cache-Control")
-    if "health" not in operation["tags"]:  # probes are not counted
+    if "health" not in operation.get("tags", ()):  # probes are not counted
         yield from ("RateLimit", "RateLimit-Policy")
     yield from _BY_STATUS.get(status, ())
     if status == "200":
