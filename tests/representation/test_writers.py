@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pandas as pd
 from hypothesis import given
@@ -51,6 +51,13 @@ def test_csv__any_values(rows: list[list[Value]]) -> None:
     text = b"".join(csv_lines(("a", "b", "c"), rows)).decode("utf-8", "surrogatepass")
     read = list(csv.reader(io.StringIO(text, newline="")))
     assert [len(row) for row in read] == [3] * (len(rows) + 1)
+
+
+def test_instants__as_in_json() -> None:
+    """An instant is written as JSON answers write it, in CSV and in NDJSON."""
+    rows: list[list[Value]] = [[datetime(2017, 1, 1, 10, tzinfo=UTC)]]
+    assert list(csv_lines(("checked_at",), rows))[1] == b"2017-01-01T10:00:00Z\r\n"
+    assert list(ndjson_lines(("checked_at",), rows)) == [b'{"checked_at":"2017-01-01T10:00:00Z"}\n']
 
 
 def test_csv__without_rows() -> None:

@@ -5,10 +5,11 @@ import io
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 
 Value = str | int | float | bool | date | None
-"""What a cell can hold; None is a number or a word that is not known."""
+"""What a cell can hold; None is a number or a word that is not known. A ``datetime`` is a ``date``,
+and in UTC."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
@@ -42,7 +43,7 @@ def ndjson_lines(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Ite
 
 def json_line(value: object) -> bytes:
     """Write a value compactly in one line."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_time)
     return text.encode() + b"\n"
 
 
@@ -53,8 +54,14 @@ def _cell(value: Value) -> str:
         case bool():
             return "true" if value else "false"
         case date():
-            return value.isoformat()
+            return _time(value)
     return str(value)
+
+
+def _time(value: date) -> str:
+    """Write a day or an instant as in JSON answers: an instant ends with ``Z``."""
+    text = value.isoformat()
+    return text.replace("+00:00", "Z") if isinstance(value, datetime) else text
 
 
 def _guarded(cell: str) -> str:
