@@ -59,7 +59,7 @@ from pageviews_api.exceptions import (
     UpstreamUntrustedError,
 )
 from pageviews_api.schemas.aqs_problem import NO_ROUTE, AqsProblem, is_aqs_path
-from pageviews_api.schemas.problem import MEDIA_TYPE, PROBLEMS, Problem, ProblemField
+from pageviews_api.schemas.problem import MEDIA_TYPE, PROBLEMS, Problem, ProblemField, in_words
 
 SLUGS: Mapping[type[PageviewsApiError], str] = {
     AdminDisabledError: "admin-disabled",
@@ -225,12 +225,10 @@ def _response(problem: Problem | AqsProblem, headers: Mapping[str, str]) -> Resp
 def _field(error: Mapping[str, object]) -> ProblemField:
     loc = error["loc"]
     assert isinstance(loc, tuple)
-    if error["type"] == "extra_forbidden":
-        return ProblemField(loc=_shown(loc), msg="is no parameter of this URL")
-    if error["type"] == "missing":
-        return ProblemField(loc=_shown(loc), msg="is required")
-    msg = str(error["msg"]).removeprefix("Value error, ")
-    return ProblemField(loc=_shown(loc), msg=msg)
+    if error["type"] == "json_invalid":
+        loc = loc[:1]  # what follows is no field, but how many characters could be read
+    stranger = "is no part of the body" if loc[0] == "body" else "is no parameter of this URL"
+    return ProblemField(loc=_shown(loc), msg=in_words(error, stranger=stranger))
 
 
 def _shown(loc: tuple[str | int, ...]) -> list[str | int]:

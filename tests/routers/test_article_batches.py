@@ -152,12 +152,24 @@ async def test_batch__no_batch(service: Service, body: object, loc: list[str]) -
     assert service.aqs.count() == 0
 
 
+async def test_batch__in_our_words(service: Service) -> None:
+    """A part of the body is not called a parameter, nor a list that is no object a dictionary."""
+    for body, detail in [
+        ({"items": [item("One")], "more": 1}, "more: is no part of the body"),
+        ([item("One")], "body: is no JSON object"),
+    ]:
+        assert (await service.client.post(BATCH, json=body)).json()["detail"] == detail
+    lines, _ = await answered(service, [7])
+    assert lines[0]["problem"]["detail"] == "0: is no JSON object"
+
+
 async def test_batch__no_json(service: Service) -> None:
     """A body that is no JSON, or says it is none, is refused as such."""
     broken = await service.client.post(
         BATCH, content=b'{"items":[', headers={"content-type": "application/json"}
     )
-    assert (broken.status_code, broken.json()["errors"][0]["loc"][0]) == (422, "body")
+    assert broken.status_code == 422
+    assert broken.json()["errors"] == [{"loc": ["body"], "msg": "is no JSON"}]
     form = await service.client.post(BATCH, data={"items": "One"})
     assert (form.status_code, form.json()["type"]) == (415, "/problems/unsupported-media-type")
     assert (await service.client.get(BATCH)).status_code in {404, 405}

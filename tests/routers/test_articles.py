@@ -678,3 +678,16 @@ class TestStale:
         assert statuses == ["ok", "ok", "missing", "missing", "missing"]
         assert answer["stale"] is True
         assert answer["summary"]["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("granularity=hourly", "granularity: is none of 'daily', 'weekly' or 'monthly'"),
+        ("nothing=1", "nothing: is no parameter of this URL"),
+    ],
+)
+async def test_get_article__in_our_words(service: Service, query: str, detail: str) -> None:
+    """What is wrong with a parameter is said as everywhere: of the parameter, in plain words."""
+    response = await service.client.get(f"/api/v1/articles/fr.wikipedia/Strasbourg?{query}")
+    assert (response.status_code, response.json()["detail"]) == (422, detail)

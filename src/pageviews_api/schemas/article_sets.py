@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.config import JsonDict
-from pydantic_core import ErrorDetails
 
 from pageviews_api.exceptions import FieldError, InvalidParameterError
 from pageviews_api.schemas.names import Article, ArticleProject
 from pageviews_api.schemas.pageviews import AnswerModel, ArticleSeries, Freshness
-from pageviews_api.schemas.problem import Problem
+from pageviews_api.schemas.problem import Problem, in_words
 from pageviews_api.schemas.query import (
     Access,
     Agent,
@@ -116,17 +115,15 @@ def _read_item(value: object, read: ValidatorFunctionWrapHandler) -> object:
         return refused_item(e)
     except ValidationError as e:
         errors = e.errors(include_url=False, include_input=False)
-        return RefusedItem(tuple(FieldError(one["loc"], _words(one)) for one in errors))
+        stranger = "is no part of an item"
+        return RefusedItem(
+            tuple(FieldError(one["loc"], in_words(one, stranger=stranger)) for one in errors)
+        )
 
 
 def refused_item(error: InvalidParameterError) -> RefusedItem:
     """Tell of an item what would be told of a URL that asks for the same."""
     return RefusedItem(tuple(FieldError(one.loc[1:], one.msg) for one in error.errors))
-
-
-def _words(error: ErrorDetails) -> str:
-    words = {"extra_forbidden": "is no part of an item", "missing": "is required"}
-    return words.get(error["type"], error["msg"].removeprefix("Value error, "))
 
 
 if TYPE_CHECKING:

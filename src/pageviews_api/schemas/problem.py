@@ -1,10 +1,31 @@
 """The one error body (RFC 9457), and the list of problems that it can tell of."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 MEDIA_TYPE = "application/problem+json"
+
+_WORDS = {
+    "enum": "is none of {expected}",
+    "greater_than_equal": "is less than {ge}",
+    "json_invalid": "is no JSON",
+    "less_than_equal": "is more than {le}",
+    "missing": "is required",
+    "model_attributes_type": "is no JSON object",
+}
+"""Our words for what validation finds most; its own speak of Python."""
+
+
+def in_words(error: Mapping[str, Any], *, stranger: str) -> str:
+    """Say what validation finds wrong with a field; ``stranger``: of one that there is none of."""
+    if error["type"] == "extra_forbidden":
+        return stranger
+    words = _WORDS.get(error["type"])
+    if words is None:
+        return str(error["msg"]).removeprefix("Value error, ")
+    return words.format_map(error.get("ctx", {}))
 
 
 def _is_none(value: object) -> bool:
