@@ -149,6 +149,7 @@ async def test_cors__preflight_of_headers() -> None:
     for names, status in [
         ("if-none-match, x-request-id", 200),
         ("content-type", 200),
+        ("api-user-agent", 200),
         ("authorization,content-type", 400),
         ("x-api-key", 400),
     ]:

@@ -67,9 +67,10 @@ STOP_WITHIN = 5.0
 CORS_MAX_AGE = 7200
 """Seconds for which a browser may keep a preflight's answer: Chromium's cap."""
 
-ALLOWED_HEADERS = ["Content-Type", "If-None-Match", "X-Request-ID"]
-"""Headers that a browser's script may send beside the usual ones. ``Authorization`` is none: no
-page of another origin has a use for the operator's token."""
+ALLOWED_HEADERS = ["Api-User-Agent", "Content-Type", "If-None-Match", "X-Request-ID"]
+"""Headers that a browser's script may send beside the usual ones. ``Api-User-Agent`` is what
+Wikimedia wants of scripts, whose clients come here too. ``Authorization`` is none: no page of
+another origin has a use for the operator's token."""
 
 EXPOSED_HEADERS = [
     "Cache-Status",
