@@ -89,7 +89,7 @@ async def test_demo__ends_with_ctrl_c(tmp_path: Path) -> None:
 
 
 async def test_demo__port_is_taken(tmp_path: Path) -> None:
-    """Where another one listens, the demo says so and ends with 1."""
+    """Where another one listens, the demo says so, and how to choose, and ends with 1."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -97,5 +97,5 @@ async def test_demo__port_is_taken(tmp_path: Path) -> None:
         code, out, err = await finish(await start("--port", str(port), folder=tmp_path))
     assert (code, out) == (1, "")
     assert "the demo could not start" in err
-    assert "Address already in use" in err
+    assert f"port {port}: Address already in use; --port" in err
     assert "Traceback" not in err

@@ -125,7 +125,10 @@ def _listening(port: int) -> Iterator[socket.socket]:
     # The protocol is named, for asyncio sends small answers at once only where it is.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as e:
+            fail(f"the demo could not start: port {port}: {e.strerror}; --port takes another")
         yield listener
 
 
