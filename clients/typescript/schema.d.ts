@@ -1307,7 +1307,7 @@ export interface components {
          *         {
          *           "article": "strasbourg",
          *           "problem": {
-         *             "detail": "Wikimedia has never counted a view of \"strasbourg\" in fr.wikipedia.",
+         *             "detail": "Wikimedia has never counted a view of \"strasbourg\" in fr.wikipedia (all-access, all-agents).",
          *             "instance": "urn:request:8f14e45fceea167a5a36dedd4bea2543",
          *             "status": 404,
          *             "title": "Article never viewed",
@@ -1519,7 +1519,7 @@ export interface components {
          *       "article": "strasbourg",
          *       "index": 1,
          *       "problem": {
-         *         "detail": "Wikimedia has never counted a view of \"strasbourg\" in fr.wikipedia.",
+         *         "detail": "Wikimedia has never counted a view of \"strasbourg\" in fr.wikipedia (all-access, all-agents).",
          *         "instance": "urn:request:8f14e45fceea167a5a36dedd4bea2543",
          *         "status": 404,
          *         "title": "Article never viewed",

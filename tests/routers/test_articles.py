@@ -559,6 +559,7 @@ async def test_get_article__never_viewed(service: Service) -> None:
     assert response.headers["cache-control"] == "public, max-age=60"
     problem = response.json()
     assert problem["type"] == "/problems/article-never-viewed"
+    assert "in fr.wikipedia (all-access, user)." in problem["detail"]
     assert 'There is "Strasbourg"' in problem["detail"]
 
 

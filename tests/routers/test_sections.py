@@ -364,6 +364,7 @@ async def test_split__part_never_viewed(service: Service) -> None:
     for part in answer["split"]["parts"]:
         assert {(item["views"], item["status"]) for item in part["items"]} == {(None, "missing")}
     assert "never counted" in answer["split"]["reason"]
+    assert "(desktop, user)" in answer["split"]["reason"]
 
 
 # Views per million

@@ -299,7 +299,8 @@ class PageviewsClient:
     async def _never_viewed(self, series: Series) -> str:
         """Say so, and offer the capitalised title where we hold it: titles are case-sensitive."""
         title = series.article or ""
-        detail = f'Wikimedia has never counted a view of "{title}" in {series.project}.'
+        which = f"{series.project} ({series.access}, {series.agent})"
+        detail = f'Wikimedia has never counted a view of "{title}" in {which}.'
         other = replace(series, article=title[:1].upper() + title[1:])
         if other != series and await self._store.holds_views(other):
             detail += f' There is "{other.article}": upper and lower case count.'

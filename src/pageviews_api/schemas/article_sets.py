@@ -64,7 +64,8 @@ _NEVER_VIEWED: JsonDict = {
     "type": "/problems/article-never-viewed",
     "title": "Article never viewed",
     "status": 404,
-    "detail": 'Wikimedia has never counted a view of "strasbourg" in fr.wikipedia.',
+    "detail": 'Wikimedia has never counted a view of "strasbourg" in fr.wikipedia (all-access, '
+    "all-agents).",
     "instance": "urn:request:8f14e45fceea167a5a36dedd4bea2543",
 }
 _FAILED: JsonDict = {"status": 404, "series": None, "problem": _NEVER_VIEWED}
