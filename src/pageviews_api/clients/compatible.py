@@ -6,10 +6,9 @@ AQS does not do: leave out a day because it could not be learned now. Then nothi
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Generic, TypeVar
 
@@ -18,6 +17,7 @@ from pageviews_api.cache import Cache, Filled, Held
 from pageviews_api.clients.aqs import UPSTREAM, AqsClient
 from pageviews_api.clients.archived import ArchivedDays
 from pageviews_api.clients.days_store import NOT_FOUND_FRESH, Checks, DaysStore, KnownSeries
+from pageviews_api.clients.deadline import in_time
 from pageviews_api.clients.pageviews import TO_ANSWER, AnswerPolicy
 from pageviews_api.clients.rescue import AHEAD, Rescue, Told, at_midnight, top_from_archive
 from pageviews_api.clock import Clock
@@ -27,7 +27,6 @@ from pageviews_api.exceptions import (
     NoDataError,
     UpstreamError,
     UpstreamHeldBackError,
-    UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
 from pageviews_api.schemas.aqs import TopRow
@@ -100,10 +99,10 @@ class CompatibleClient:
         last = month_end(period.first_day) if isinstance(period, Month) else period
         if not FIRST_DAY <= last < self._today():
             raise NoDataError(NO_DATA)
-        deadline = self._policy.deadline.total_seconds()
+        deadline = self._policy.deadline
         try:
             # A mute AQS must not use up the time in which the archive can help out.
-            async with self._in_time(max(deadline - AHEAD, deadline / 2)):
+            async with in_time(max(deadline - timedelta(seconds=AHEAD), deadline / 2)):
                 top = await self._store.top(project, access, period)
         except UpstreamError:
             archived = await self._archived_top(project, access, period)
@@ -129,7 +128,7 @@ class CompatibleClient:
         def read(value: bytes) -> Body | None:
             return _read_answer(question.model, value)
 
-        async with self._in_time(self._policy.deadline.total_seconds()):
+        async with in_time(self._policy.deadline):
             held: Held = await self._cache.get_or_fill(_key(question), fill, reads=read)
         answer = read(held.value)
         if answer is None:
@@ -144,9 +143,8 @@ class CompatibleClient:
 
     async def _told(self, series: Series, asked: DateRange) -> Told:
         time = asyncio.get_running_loop().time
-        seconds = self._policy.deadline.total_seconds()
-        until = time() + seconds - TO_ANSWER
-        async with self._in_time(seconds):
+        until = time() + self._policy.deadline.total_seconds() - TO_ANSWER
+        async with in_time(self._policy.deadline):
             checks = await self._store.checks(
                 series, since=asked.start, until=asked.end, within=max(until - time(), 0.0)
             )
@@ -208,15 +206,6 @@ class CompatibleClient:
         _, archived = found
         rows = tuple(TopRow(**row.model_dump()) for row in archived.articles)
         return _known(rows, at_midnight(archived.observed_on), stale=True)
-
-    @asynccontextmanager
-    async def _in_time(self, seconds: float) -> AsyncIterator[None]:
-        """Let a caller wait no longer than agreed, in however many steps; fetches go on."""
-        try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError as e:
-            raise UpstreamTimeoutError(UPSTREAM, "gave no complete answer in time") from e
 
     def _today(self) -> date:
         return self._clock.now().date()
