@@ -110,6 +110,17 @@ async def test_cors__of_any_origin() -> None:
             assert "access-control-allow-credentials" not in answer.headers
 
 
+async def test_cors__of_any_origin_is_one_answer() -> None:
+    """Where any origin may read, the answer is the same for all, so that it is kept only once."""
+    app = app_with(allowed_origins=("*",))
+    plain = await ask(app, scope_of(PAGE, [("host", "a")]))
+    other = await ask(app, scope_of(PAGE, [("host", "a"), ("origin", "https://ok.example")]))
+    for answer in (plain, other):
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "ETag" in answer.headers["access-control-expose-headers"]
+        assert "Origin" not in answer.headers.get("vary", "")
+
+
 async def test_cors__of_nobody(app: ASGIApp) -> None:
     """Without a setting no foreign origin may read an answer."""
     answer = await ask(app, scope_of(PAGE, [("host", "a"), ("origin", "https://ok.example")]))

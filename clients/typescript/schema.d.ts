@@ -43,7 +43,8 @@ export interface paths {
          *     The answer is NDJSON: a line for each item as soon as it is ready, told by its `index`, and a
          *     last line with the sum, the shares and the ranks. An item that cannot be read, or told, has a
          *     problem in its line, and sinks nothing else. Items that ask for the same are fetched, and
-         *     counted, once. What has to be fetched from Wikimedia comes at a pace of about 90 a minute.
+         *     counted, once, also where their steps differ; other days, accesses or agents of an article each
+         *     count. What has to be fetched from Wikimedia comes at a pace of about 90 a minute.
          */
         post: operations["post_articles"];
         delete?: never;
@@ -3069,6 +3070,7 @@ export interface components {
          * @example {
          *       "access": "all-access",
          *       "agent": "user",
+         *       "annotations": [],
          *       "checked_at": "2017-01-01T10:00:00Z",
          *       "date": "2015-10-10",
          *       "items": [
@@ -3113,6 +3115,8 @@ export interface components {
             stale: boolean;
             /** @description What else to know; set where the data are a sample. */
             notice?: string | null;
+            /** @description What is known to be wrong, or to have changed, in the days told here; oldest first, empty where nothing is known. */
+            annotations: components["schemas"]["Annotation"][];
             /** @description There only with a filter. `false`: we do not know this project's own names of namespaces and of its main page, so that rows under these may be left. */
             filter_certain?: boolean | null;
             /** @description What is compared with; there only where it was asked for. */
@@ -3220,6 +3224,7 @@ export interface components {
          * @example {
          *       "access": "all-access",
          *       "agent": "user",
+         *       "annotations": [],
          *       "certain_through_rank": 88,
          *       "checked_at": "2017-01-01T10:00:00Z",
          *       "days_in_range": 1,
@@ -3289,6 +3294,8 @@ export interface components {
             stale: boolean;
             /** @description What else to know; set where the data are a sample. */
             notice?: string | null;
+            /** @description What is known to be wrong, or to have changed, in the days told here; oldest first, empty where nothing is known. */
+            annotations: components["schemas"]["Annotation"][];
             /** @description There only with a filter. `false`: we do not know this project's own names of namespaces and of its main page, so that rows under these may be left. */
             filter_certain?: boolean | null;
             /** @description What is compared with; there only where it was asked for. */
@@ -3485,7 +3492,7 @@ export interface operations {
                 format?: components["schemas"]["Format"];
                 /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
                 excel?: boolean;
-                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series. */
+                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series, and for what sections tell of it. */
                 layout?: components["schemas"]["Layout"];
                 /** @description One item for each day, ISO week (Monday to Sunday), or month. */
                 granularity?: components["schemas"]["Granularity"];
@@ -3776,7 +3783,7 @@ export interface operations {
                 format?: components["schemas"]["Format"];
                 /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
                 excel?: boolean;
-                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series. */
+                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series, and for what sections tell of it. */
                 layout?: components["schemas"]["Layout"];
                 /** @description One item for each day, ISO week (Monday to Sunday), or month. */
                 granularity?: components["schemas"]["Granularity"];
@@ -3983,9 +3990,9 @@ export interface operations {
                 granularity?: components["schemas"]["Granularity"];
                 /** @description `line`: with axes that begin at 0, and a heading where there is room. `sparkline`: the line alone, from its least to its most. */
                 kind?: components["schemas"]["ChartKind"];
-                /** @description In pixels. */
+                /** @description In pixels. Default: 640; of a sparkline, 120. */
                 width?: number;
-                /** @description In pixels. */
+                /** @description In pixels. Default: 240; of a sparkline, 30. */
                 height?: number;
                 /** @description `auto` is light or dark as the reader's browser prefers (`prefers-color-scheme`). */
                 theme?: components["schemas"]["Theme"];
@@ -4257,7 +4264,7 @@ export interface operations {
                 format?: components["schemas"]["Format"];
                 /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
                 excel?: boolean;
-                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series. */
+                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series, and for what sections tell of it. */
                 layout?: components["schemas"]["Layout"];
                 /** @description One item for each day, ISO week (Monday to Sunday), or month. */
                 granularity?: components["schemas"]["Granularity"];
@@ -5255,7 +5262,7 @@ export interface operations {
                 format?: components["schemas"]["Format"];
                 /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
                 excel?: boolean;
-                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series. */
+                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series, and for what sections tell of it. */
                 layout?: components["schemas"]["Layout"];
                 /** @description How the page was reached. Default: as the operator set it; `all-access`. */
                 access?: components["schemas"]["Access"];
@@ -5421,7 +5428,7 @@ export interface operations {
                 format?: components["schemas"]["Format"];
                 /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
                 excel?: boolean;
-                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series. */
+                /** @description Only with `csv`: `long`, a row for each number (the default), or `wide`, a row for each date and a column for each series, and for what sections tell of it. */
                 layout?: components["schemas"]["Layout"];
                 /** @description How the page was reached. Default: as the operator set it; `all-access`. */
                 access?: components["schemas"]["Access"];

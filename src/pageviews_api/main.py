@@ -20,6 +20,7 @@ from pageviews_api.docs_page import add_docs_page
 from pageviews_api.exception_handlers import error_response, install_exception_handlers
 from pageviews_api.exceptions import ArchiveError, ConfigurationError
 from pageviews_api.logs import set_up_logs
+from pageviews_api.middleware.any_origin import AnyOriginMiddleware
 from pageviews_api.middleware.clients import RateLimitMiddleware
 from pageviews_api.middleware.defaults import DefaultHeadersMiddleware
 from pageviews_api.middleware.errors import CatchAllMiddleware
@@ -256,7 +257,7 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
     if not origins:
         return []
     cors = Middleware(
-        CORSMiddleware,
+        AnyOriginMiddleware if "*" in origins else CORSMiddleware,
         allow_origins=origins,
         allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
         allow_headers=ALLOWED_HEADERS,

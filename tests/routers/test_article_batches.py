@@ -160,7 +160,7 @@ async def test_batch__in_our_words(service: Service) -> None:
     ]:
         assert (await service.client.post(BATCH, json=body)).json()["detail"] == detail
     lines, _ = await answered(service, [7])
-    assert lines[0]["problem"]["detail"] == "0: is no JSON object"
+    assert lines[0]["problem"]["detail"] == "items.0: is no JSON object"
 
 
 async def test_batch__no_json(service: Service) -> None:
@@ -267,6 +267,17 @@ class TestTime:
         lines, _ = await answered(service, [item("One")])
         assert lines[0]["status"] == 200
         assert clock.monotonic() - before >= 45
+
+    async def test_batch__wikimedia_says_429(self, service: Service, clock: FakeClock) -> None:
+        """Where Wikimedia asks to slow down, a batch waits as long as it says, and goes on."""
+        set_articles(service.aqs, ["One", "Two"])
+        await service.client.get("/api/v1/articles/fr.wikipedia/Strasbourg")
+        service.aqs.script(aqs_faults.throttled("30"), when=lambda path: "/One/" in path)
+        before = clock.monotonic()
+        lines, end = await answered(service, [item("One")])
+        assert lines[0]["status"] == 200
+        assert clock.monotonic() - before >= 30
+        assert end["summary"]["failed"] == 0
 
     async def test_batch__gives_up(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         """It does not wait for ever: in the end it says that Wikimedia could not be asked."""

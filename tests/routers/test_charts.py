@@ -222,3 +222,10 @@ async def test_get_chart__compressed(service: Service) -> None:
     response = await service.client.get(CHART, headers=headers)
     assert response.headers["content-encoding"] == "gzip"
     assert "accept-encoding" in response.headers["vary"].lower()
+
+
+async def test_chart__sizes_where_none_is_asked_for(service: Service) -> None:
+    """A line chart has room for its axes; a sparkline is small."""
+    for query, size in (("", ("640", "240")), ("&kind=sparkline", ("120", "30"))):
+        response = await service.client.get(f"{CHART}?range=latest-5{query}")
+        assert f'width="{size[0]}" height="{size[1]}"' in response.text

@@ -327,12 +327,12 @@ async def test_split__by_agent(service: Service) -> None:
 
 
 async def test_split__before_bots_were_counted_apart(service: Service) -> None:
-    """Before April 2020 suspected bots have no number: no share is made up of it."""
+    """Before 30 April 2020 suspected bots have no number: no share is made up of it."""
     views = dict.fromkeys(days_until(YESTERDAY, 3000), 10)
     for agent in ("user", "spider", "automated"):
         service.aqs.set_views("fr.wikipedia", "Strasbourg", "all-access", agent, views)
     service.aqs.set_views("en.wikipedia", "Main_Page", "all-access", "user", views)
-    answer = await ask(service, "split=agent&start=2020-03-30&end=2020-04-02")
+    answer = await ask(service, "split=agent&start=2020-04-28&end=2020-05-01")
 
     automated = answer["split"]["parts"][2]
     assert [item["status"] for item in automated["items"]] == ["hole", "hole", "ok", "ok"]

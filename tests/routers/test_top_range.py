@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from pageviews_api.clients import list_search
+from pageviews_api.clients import rescue
 from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
 from pageviews_api.demo.sample import load_sample
 from tests.conftest import YESTERDAY, Service
 from tests.support import aqs_faults
+from tests.support.clock import settle
 from tests.support.fake_aqs import When
 from tests.support.top_cut import cut_list
 
@@ -72,6 +73,7 @@ async def test_range__bounds(service: Service) -> None:
         "checked_at": "2026-11-22T12:00:00Z",
         "stale": False,
         "notice": None,
+        "annotations": [],
         "items": [
             _row("Accueil", 1, 1700, 1700, 2),
             _row("Paris", 2, 110, 110, 2),
@@ -128,6 +130,40 @@ async def test_range__of_31_days(service: Service) -> None:
     assert rows(answer, "article", "views_min", "exact")[0] == ("Paris", 310, True)
     assert service.aqs.count(of_top) == 31
     assert service.aqs.max_in_flight <= 3
+
+
+async def test_range__leaves_room(service: Service) -> None:
+    """Who asks for many lists asks for three at a time: another caller comes in between."""
+    for number in range(-10, 21):
+        put(service, number, ("Paris", 10))
+    await service.client.get("/api/v1/articles/fr.wikipedia/Strasbourg")
+    service.aqs.forget()
+    service.aqs.behave(aqs_faults.slow(), when=of_top)
+    asking = asyncio.create_task(ask(service, f"start={day(-10)}&end={day(20)}"))
+    await service.aqs.until_in_flight(3)
+    other = asyncio.create_task(service.client.get("/api/v1/projects/fr.wikipedia?agent=spider"))
+    await settle()
+    service.aqs.recover()
+    await asyncio.gather(asking, other)
+    asked = [request.path for request in service.aqs.requests]
+    first = next(n for n, path in enumerate(asked) if "/spider/" in path)
+    assert first < 12  # not behind all of the 31
+
+
+async def test_range__touched_by_an_incident(service: Service) -> None:
+    """A list of days that are known to be touched by something says so."""
+    for number in (1, 2):
+        put(service, number, ("Paris", 10))
+    assert (await ask(service, f"start={day(1)}&end={day(2)}"))["annotations"] == []
+    rows = [("Pagina_principale", 7)]
+    for known in (date(2024, 3, 30), date(2024, 4, 1)):
+        service.aqs.set_top("it.wikipedia", "all-access", known, rows)
+    response = await service.client.get("/api/v1/top/it.wikipedia?start=2024-03-30&end=2024-04-01")
+    answer = response.json()
+    assert [one["id"] for one in answer["annotations"]] == ["2024-it-wikipedia-top-hole"]
+    assert answer["days_missing"] == [{"date": "2024-03-31", "status": "hole"}]
+    whole = (await service.client.get("/api/v1/top/it.wikipedia?date=2024-04-01")).json()
+    assert whole["annotations"] == []
 
 
 async def test_range__many_callers(service: Service) -> None:
@@ -440,7 +476,7 @@ class TestInTime:
         self, service: Service, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Days that AQS cannot tell are told as they were archived, and the answer is stale."""
-        monkeypatch.setattr(list_search, "AHEAD", 0.5)
+        monkeypatch.setattr(rescue, "AHEAD", 0.5)
         service.aqs.set_top("fr.wikipedia", "all-access", YESTERDAY, [("Paris", 9), ("Chat", 5)])
         await service.resources.archiver.run(only=DateRange.only(YESTERDAY + timedelta(days=1)))
         await service.resources.pageviews._store._cache.discard(

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pageviews_api.daterange import DateRange
 from pageviews_api.schemas.annotations import Annotation, AnnotationKind
 from pageviews_api.schemas.data_state import Dataset
-from pageviews_api.schemas.query import Series
+from pageviews_api.schemas.query import Access, Agent, Series
 
 
 @cache
@@ -27,8 +27,8 @@ def known() -> tuple[Annotation, ...]:
 def touching(series: Iterable[Series], days: Sequence[DateRange]) -> list[Annotation]:
     """Tell what touches some of these series on some of these days, oldest first.
 
-    A change in what is counted touches days that it parts: it is told where it falls between the
-    first and the last of them. What touches single articles is told of their project, too.
+    A change in what is counted touches days that it parts: it is told where it falls after the
+    first of them. What touches single articles is told of their project, too.
     """
     listed = list(series)
     return [
@@ -38,10 +38,18 @@ def touching(series: Iterable[Series], days: Sequence[DateRange]) -> list[Annota
     ]
 
 
-def _touches(annotation: Annotation, series: Series) -> bool:
-    dataset = Dataset.AGGREGATE if series.article is None else Dataset.PER_ARTICLE
+def touching_lists(project: str, access: Access, days: Sequence[DateRange]) -> list[Annotation]:
+    """Tell what touches a project's top lists of some of these days; see ``touching``."""
+    people = Series(project, access, Agent.USER)
+    return [
+        one for one in known() if _touches_days(one, days) and _touches(one, people, Dataset.TOP)
+    ]
+
+
+def _touches(annotation: Annotation, series: Series, dataset: Dataset | None = None) -> bool:
+    of_series = Dataset.AGGREGATE if series.article is None else Dataset.PER_ARTICLE
     return (
-        _among(dataset, annotation.datasets)
+        _among(dataset or of_series, annotation.datasets)
         and _among(series.project, annotation.projects)
         and _among(series.access, annotation.access)
         and _among(series.agent, annotation.agents)
@@ -55,7 +63,8 @@ def _among(value: object, listed: Sequence[object] | None) -> bool:
 
 def _touches_days(annotation: Annotation, days: Sequence[DateRange]) -> bool:
     if annotation.kind is AnnotationKind.DEFINITION_CHANGE:
-        return annotation.start in DateRange.spanning(days)
+        whole = DateRange.spanning(days)
+        return whole.start < annotation.start <= whole.end
     return any(
         one.end >= annotation.start and (annotation.end is None or one.start <= annotation.end)
         for one in days

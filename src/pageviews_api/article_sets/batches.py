@@ -29,6 +29,7 @@ from pageviews_api.exceptions import (
     FieldError,
     InvalidParameterError,
     TooManyBatchesError,
+    UpstreamThrottledError,
 )
 from pageviews_api.schemas.article_sets import BatchEnd, BatchLine, RankedItem, RefusedItem
 from pageviews_api.schemas.pageviews import AnswerModel, ArticleSeries
@@ -147,7 +148,7 @@ class ArticleBatches:
         """Tell it when the budget allows, if that is soon enough."""
         while True:
             outcome = await outcome_of(self._pageviews.article(query))
-            if not isinstance(outcome, BudgetExhaustedError):
+            if not isinstance(outcome, BudgetExhaustedError | UpstreamThrottledError):
                 return outcome
             if self._clock.monotonic() + outcome.retry_after > until:
                 return outcome

@@ -8,7 +8,7 @@ import asyncio
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Generic, TypeVar
 
@@ -19,14 +19,19 @@ from pageviews_api.clients.archived import ArchivedDays
 from pageviews_api.clients.days_store import NOT_FOUND_FRESH, Checks, DaysStore, KnownSeries
 from pageviews_api.clients.deadline import in_time
 from pageviews_api.clients.pageviews import TO_ANSWER, AnswerPolicy
-from pageviews_api.clients.rescue import AHEAD, Rescue, Told, at_midnight, top_from_archive
+from pageviews_api.clients.rescue import (
+    Rescue,
+    Told,
+    at_midnight,
+    time_for_aqs,
+    top_from_archive,
+)
 from pageviews_api.clock import Clock
 from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange, month_end
 from pageviews_api.days import first_unsettled, numbers, tell_as_sent
 from pageviews_api.exceptions import (
     NoDataError,
     UpstreamError,
-    UpstreamHeldBackError,
     UpstreamUnreachableError,
 )
 from pageviews_api.schemas.aqs import TopRow
@@ -102,7 +107,7 @@ class CompatibleClient:
         deadline = self._policy.deadline
         try:
             # A mute AQS must not use up the time in which the archive can help out.
-            async with in_time(max(deadline - timedelta(seconds=AHEAD), deadline / 2)):
+            async with in_time(time_for_aqs(deadline)):
                 top = await self._store.top(project, access, period)
         except UpstreamError:
             archived = await self._archived_top(project, access, period)
@@ -151,19 +156,10 @@ class CompatibleClient:
             newest = checks.checked.newest(self._clock.now())
             known = None
             if asked.start <= newest:
-                known = await self._series(series, asked, checks, max(until - time(), 0.0))
+                known = await self._store.series_after(
+                    checks, series, asked, within=max(until - time(), 0.0)
+                )
         return self._tell(asked, known, checks, newest)
-
-    async def _series(
-        self, series: Series, asked: DateRange, checks: Checks, within: float
-    ) -> KnownSeries:
-        """Find the days; who is held back because a check just failed is told that."""
-        try:
-            return await self._store.series(series, asked, checks.checked, within=within)
-        except UpstreamHeldBackError:
-            if checks.failure is not None:
-                raise checks.failure from None
-            raise
 
     def _tell(
         self, asked: DateRange, known: KnownSeries | None, checks: Checks, newest: date

@@ -36,6 +36,7 @@ from pageviews_api.days import (
 from pageviews_api.exceptions import (
     UnknownProjectError,
     UpstreamError,
+    UpstreamHeldBackError,
     UpstreamInvalidError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
@@ -61,8 +62,9 @@ ASKED_AGAIN = timedelta(minutes=15)
 CHECKS_WITHIN = 0.5
 """The part of a caller's time for which the checks are waited for where none was ever made."""
 
-AUTOMATED_FROM = date(2020, 4, 1)
-"""Since when suspected bots are counted apart (wikimedia/restbase, change of 2020-04-29)."""
+AUTOMATED_FROM = date(2020, 4, 30)
+"""Since when suspected bots are counted apart: the first day on which they left the views of people
+(annotations/known.toml, ``2020-automated-apart``). A 0 of earlier days says nothing."""
 
 MAX_PROJECTS = 2_000
 """Projects that are remembered as known: Wikimedia has about a thousand."""
@@ -404,6 +406,17 @@ class DaysStore:
         if not known.is_empty:
             self._remember(series.project)
         return KnownSeries(known, holds=wanted(known) is None, fetched=held.fetched)
+
+    async def series_after(
+        self, checks: Checks, series: Series, asked: DateRange, *, within: float
+    ) -> KnownSeries:
+        """Tell the same by what the checks tell; who is held back since one failed is told that."""
+        try:
+            return await self.series(series, asked, checks.checked, within=within)
+        except UpstreamHeldBackError:
+            if checks.failure is not None:
+                raise checks.failure from None
+            raise
 
     def _kept(self, block: Block) -> Filled:
         """Give a block its time. A 404 is not believed for long, even when AQS is down."""

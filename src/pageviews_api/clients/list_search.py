@@ -9,13 +9,16 @@ from loguru import logger
 from pageviews_api.clients.archived import ArchivedDays, ArchivedTopList
 from pageviews_api.clients.days_store import DaysStore, KnownTop
 from pageviews_api.clients.deadline import in_time
-from pageviews_api.clients.rescue import AHEAD, LEAST, at_midnight
+from pageviews_api.clients.rescue import LEAST, at_midnight, time_for_aqs
 from pageviews_api.exceptions import ArchiveError, UpstreamError
 from pageviews_api.schemas.aqs import TopRow
 from pageviews_api.schemas.query import Access, Month
 
 LOOK_BACK = 7
 """Days among which the newest top list is looked for; an older list that is not there is lost."""
+
+AT_ONCE = 3
+"""Lists that one caller asks for at a time: as many as may be in flight."""
 
 Period = date | Month
 """What one of Wikimedia's lists is of."""
@@ -43,9 +46,8 @@ class ListSearch:
         self._access = access
         self._today = today
         self._time = asyncio.get_running_loop().time
-        seconds = within.total_seconds()
-        self._end = self._time() + seconds
-        self._aqs_until = self._time() + max(seconds - AHEAD, seconds / 2)
+        self._end = self._time() + within.total_seconds()
+        self._aqs_until = self._time() + time_for_aqs(within).total_seconds()
         self._found: dict[Period, KnownTop | UpstreamError] = {}
 
     @property
@@ -87,9 +89,18 @@ class ListSearch:
         return None
 
     async def find(self, periods: Iterable[Period]) -> None:
-        """Look for these lists, all at once; the first ones are asked for first."""
+        """Look for these lists, few at a time; the first ones are asked for first.
+
+        So a caller with one question does not wait for two months of lists.
+        """
         wanted = [period for period in periods if period not in self._found]
-        await asyncio.gather(*map(self._find, wanted))
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def find(period: Period) -> None:
+            async with places:
+                await self._find(period)
+
+        await asyncio.gather(*map(find, wanted))
         failed = [period for period in wanted if isinstance(self._found[period], UpstreamError)]
         await self._add_archived([day for day in failed if isinstance(day, date)])
 

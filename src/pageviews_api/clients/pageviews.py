@@ -26,7 +26,6 @@ from pageviews_api.exceptions import (
     NotArchivedError,
     UnknownProjectError,
     UpstreamError,
-    UpstreamHeldBackError,
     UpstreamUnreachableError,
 )
 from pageviews_api.schemas.data_state import (
@@ -160,7 +159,9 @@ class PageviewsClient:
             newest = checks.checked.newest(self._clock.now())
             asked = self._resolve(query.days, newest)
             wanted = reach(asked, query.sections) if asked else DateRange.only(newest)
-            known = await self._series(query.series, wanted, checks, max(until - time(), 0.0))
+            known = await self._store.series_after(
+                checks, query.series, wanted, within=max(until - time(), 0.0)
+            )
             if known.block.is_empty:
                 known = await self._store.whole(query.series)
                 if known.block.is_empty:
@@ -239,17 +240,6 @@ class PageviewsClient:
     def now(self) -> datetime | None:
         """Tell the time by AQS' clock; None if it has not told it yet."""
         return self._store.now()
-
-    async def _series(
-        self, series: Series, wanted: DateRange, checks: Checks, within: float
-    ) -> KnownSeries:
-        """Find the days; who is held back because a check just failed is told that."""
-        try:
-            return await self._store.series(series, wanted, checks.checked, within=within)
-        except UpstreamHeldBackError:
-            if checks.failure is not None:
-                raise checks.failure from None
-            raise
 
     def _tell(self, asked: DateRange | None, known: KnownSeries, checks: Checks) -> Told:
         block, calendar = known.block, checks.checked.calendar

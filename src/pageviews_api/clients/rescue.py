@@ -164,6 +164,11 @@ async def top_from_archive(
     return None
 
 
+def time_for_aqs(deadline: timedelta) -> timedelta:
+    """Tell how much of a caller's time AQS may use up, so that the archive can still help out."""
+    return max(deadline - timedelta(seconds=AHEAD), deadline / 2)
+
+
 def at_midnight(day: date) -> datetime:
     """Tell the beginning of a UTC day: the latest time that is certain if only the day is known."""
     return datetime.combine(day, time(), UTC)

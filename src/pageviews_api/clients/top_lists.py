@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pageviews_api.annotations import touching_lists
 from pageviews_api.clients.archived import ArchivedDays
 from pageviews_api.clients.days_store import DaysStore
 from pageviews_api.clients.list_search import LOOK_BACK, ListSearch, Period
@@ -101,7 +102,7 @@ class TopLists:
         keep = _keep(query.project, query.only)
         rows = [row for row in search.lists([period])[period].rows if keep(row.article)]
         rows = rows[: query.limit]
-        answer = self._head(query, search)
+        answer = self._head(query, search, [_days_of(period)])
         items: list[RankedArticle] | list[ComparedArticle]
         if query.compared:
             found = search.lists([before])
@@ -127,7 +128,7 @@ class TopLists:
         await self._require_some(query, asked, search)
         ranking = self._ranking(query, days, search)
         rows = ranking.rows[: query.limit]
-        answer = self._head(query, search)
+        answer = self._head(query, search, [days])
         items: list[RangedArticle] | list[ComparedRangedArticle]
         if query.compared:
             ranks = self._ranking(query, before, search).ranks()
@@ -152,7 +153,7 @@ class TopLists:
 
     def _empty(self, query: TopQuery, search: ListSearch) -> TopRange:
         return TopRange(
-            **self._head(query, search),
+            **self._head(query, search, []),
             start=None,
             end=None,
             reason="No day of this range is loaded yet.",
@@ -217,7 +218,9 @@ class TopLists:
             if day not in known
         ]
 
-    def _head(self, query: TopQuery, search: ListSearch) -> dict[str, Any]:
+    def _head(
+        self, query: TopQuery, search: ListSearch, days: Sequence[DateRange]
+    ) -> dict[str, Any]:
         """Tell whose list it is, and how current: as the oldest of all that were looked for."""
         known = search.lists(search.found).values()
         stale = search.failure(search.found) is not None or not all(top.fresh for top in known)
@@ -231,6 +234,7 @@ class TopLists:
             "stale": stale,
             "fetched": any(top.fetched for top in known),
             "notice": self._policy.notice,
+            "annotations": touching_lists(query.project, query.access, days) if days else [],
         }
 
     def _today(self) -> date:

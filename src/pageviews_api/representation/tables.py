@@ -217,8 +217,8 @@ def _of_top_history(answer: TopHistory) -> Table:
 
 @table.register
 def _of_projects(answer: KnownProjects) -> Table:
-    rows = ([one.project, one.complete_through, one.checked_at] for one in answer.items)
-    return Table("projects", ("project", "complete_through", "checked_at"), rows)
+    rows = ([one.project, one.complete_through] for one in answer.items)
+    return Table("projects", ("project", "complete_through"), rows)
 
 
 @table.register

@@ -47,7 +47,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = NOT_CHANGED | aqs_problem_responses
 )
 async def aqs_listing(reply: OneFormReplyDep) -> Response:
     """The metrics of pageviews, as Wikimedia's API lists them."""
-    return reply.kept(LISTING, FOR_A_DAY)
+    return await reply.kept(LISTING, FOR_A_DAY)
 
 
 @router.get(

@@ -45,7 +45,7 @@ async def list_archives(
     An archive is named for the day on which it was due; it holds the days before that one.
     """
     answer = await archives.page(asked)
-    return _leading_on(request, reply.kept(answer, FOR_A_MINUTE), answer.next_cursor)
+    return _leading_on(request, await reply.kept(answer, FOR_A_MINUTE), answer.next_cursor)
 
 
 @router.get(
@@ -65,7 +65,7 @@ async def diff_archives(
     """
     answer = await comparisons.differences(asked)
     both = answer.earlier.complete and answer.later.complete
-    response = reply.kept(answer, _keep(is_complete=both))
+    response = await reply.kept(answer, _keep(is_complete=both))
     return _leading_on(request, response, answer.next_cursor)
 
 
@@ -111,7 +111,7 @@ async def get_archived_article(
     count.
     """
     answer = await archives.observed(asked)
-    return reply.kept(answer, _keep(is_complete=answer.complete))
+    return await reply.kept(answer, _keep(is_complete=answer.complete))
 
 
 @router.get(
@@ -125,7 +125,7 @@ async def get_archived_project(
 ) -> Response:
     """A project's total views as they were observed for the archive of a day."""
     answer = await archives.observed(asked)
-    return reply.kept(answer, _keep(is_complete=answer.complete))
+    return await reply.kept(answer, _keep(is_complete=answer.complete))
 
 
 def _keep(*, is_complete: bool) -> str:

@@ -44,7 +44,9 @@ async def get_articles(
     those, and `summary.total` is the sum over the others, of which each has its share and rank.
     """
     answer = await articles.told(queries)
-    return reply.kept(answer, NOT_AT_ALL) if answer.summary.failed else reply.current(answer)
+    if answer.summary.failed:
+        return await reply.kept(answer, NOT_AT_ALL)
+    return await reply.current(answer)
 
 
 _LINES: dict[int | str, dict[str, Any]] = {

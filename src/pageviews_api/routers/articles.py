@@ -33,4 +33,4 @@ async def get_article(query: ArticleQueryDep, pageviews: PageviewsDep, reply: Re
     own, which says where it could not be told. In CSV and NDJSON these are further columns; parts
     are rows with their own access or agent.
     """
-    return reply.current(await pageviews.article(query), as_of=query.as_of)
+    return await reply.current(await pageviews.article(query), as_of=query.as_of)

@@ -27,7 +27,7 @@ async def get_projects(_: OnlyFormatDep, pageviews: PageviewsDep, reply: ReplyDe
 
     Wikimedia is not asked: a project that is not listed may well have views.
     """
-    return reply.kept(await pageviews.projects(), FOR_A_MINUTE)
+    return await reply.kept(await pageviews.projects(), FOR_A_MINUTE)
 
 
 @router.get(
@@ -42,4 +42,4 @@ async def get_project(query: ProjectQueryDep, pageviews: PageviewsDep, reply: Re
     Beside the series there is told what is asked for, as of an article: `compare`, `split`,
     `unusual`.
     """
-    return reply.current(await pageviews.project(query), as_of=query.as_of)
+    return await reply.current(await pageviews.project(query), as_of=query.as_of)

@@ -33,7 +33,7 @@ async def get_top(query: TopQueryDep, lists: TopListsDep, reply: ReplyDep) -> Re
     row has bounds, `views_min` and `views_max`, and the rows are ranked by `views_min`. Down to
     `certain_through_rank` no other page can have had more views than the rows up to there.
     """
-    return reply.current(await lists.top(query))
+    return await reply.current(await lists.top(query))
 
 
 @router.get(
@@ -52,4 +52,4 @@ async def get_top_history(
     """
     answer = await lists.history(asked)
     is_whole = all(day.status is not RankStatus.MISSING for day in answer.items)
-    return reply.kept(answer, FOR_A_MINUTE if is_whole else NOT_AT_ALL)
+    return await reply.kept(answer, FOR_A_MINUTE if is_whole else NOT_AT_ALL)

@@ -50,3 +50,13 @@ class Annotation(AnswerModel):
         if self.end is not None and self.end < self.start:
             raise ValueError("ends before it starts")
         return self
+
+
+Annotations = Annotated[
+    list[Annotation],
+    Field(
+        description="What is known to be wrong, or to have changed, in the days told here; "
+        "oldest first, empty where nothing is known."
+    ),
+]
+"""What an answer says of the data that it is made of."""

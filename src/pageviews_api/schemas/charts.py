@@ -25,6 +25,10 @@ class ChartKind(StrEnum):
     SPARKLINE = "sparkline"
 
 
+SIZES = {ChartKind.LINE: (640, 240), ChartKind.SPARKLINE: (120, 30)}
+"""Width and height where none is asked for, in pixels."""
+
+
 class Theme(StrEnum):
     """Which colours it has."""
 
@@ -74,15 +78,25 @@ class ChartParameters(DaysParameters):
         ),
     ] = ChartKind.LINE
     width: Annotated[
-        int,
-        Field(ge=80, le=2000, description="In pixels.", examples=[640]),
+        int | None,
+        Field(
+            ge=80,
+            le=2000,
+            description="In pixels. Default: 640; of a sparkline, 120.",
+            examples=[640],
+        ),
         BeforeValidator(_read_pixels),
-    ] = 640
+    ] = None
     height: Annotated[
-        int,
-        Field(ge=20, le=1000, description="In pixels.", examples=[240]),
+        int | None,
+        Field(
+            ge=20,
+            le=1000,
+            description="In pixels. Default: 240; of a sparkline, 30.",
+            examples=[240],
+        ),
         BeforeValidator(_read_pixels),
-    ] = 240
+    ] = None
     theme: Annotated[
         Theme,
         Field(
@@ -94,4 +108,5 @@ class ChartParameters(DaysParameters):
     @property
     def look(self) -> Look:
         """How the chart should look."""
-        return Look(self.kind, self.width, self.height, self.theme)
+        width, height = SIZES[self.kind]
+        return Look(self.kind, self.width or width, self.height or height, self.theme)

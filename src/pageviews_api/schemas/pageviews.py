@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from pageviews_api.schemas.annotations import Annotation
+from pageviews_api.schemas.annotations import Annotations
 from pageviews_api.schemas.points import (
     AnswerModel,
     DayPoint,
@@ -99,13 +99,7 @@ def _is_none(value: object) -> bool:
 
 
 class _Beside(AnswerModel):
-    annotations: Annotated[
-        list[Annotation],
-        Field(
-            description="What is known to be wrong, or to have changed, in the days told here; "
-            "oldest first, empty where nothing is known."
-        ),
-    ]
+    annotations: Annotations
     comparison: Annotated[
         Comparison | None,
         Field(exclude_if=_is_none, description="There only where `compare` was asked for."),

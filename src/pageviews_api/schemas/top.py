@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from pageviews_api.schemas.annotations import Annotations
 from pageviews_api.schemas.pageviews import AnswerModel, DayStatus, Freshness
 from pageviews_api.schemas.query import Access, Agent
 
@@ -110,8 +111,9 @@ class _TopList(_Where):
 
 
 class _Told(AnswerModel):
-    """What stands before the rows only where it was asked for."""
+    """What stands before the rows: what is known of them, and what was asked for beside them."""
 
+    annotations: Annotations
     filter_certain: Annotated[
         bool | None,
         Field(
@@ -154,6 +156,7 @@ class TopArticles(_Ranking, _Told, Freshness, _TopList):
                     "checked_at": "2017-01-01T10:00:00Z",
                     "stale": False,
                     "notice": None,
+                    "annotations": [],
                     "items": [
                         {"article": "Main_Page", "views": 18793503, "rank": 1},
                         {"article": "Special:Search", "views": 2629537, "rank": 2},
@@ -223,6 +226,7 @@ class TopRange(_Bounds, _Told, Freshness, _Range):
                     "checked_at": "2017-01-01T10:00:00Z",
                     "stale": False,
                     "notice": None,
+                    "annotations": [],
                     "filter_certain": True,
                     "items": [
                         {
