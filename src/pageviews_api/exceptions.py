@@ -21,6 +21,7 @@
     │   ├── ArticleNeverViewedError         nor of this exact title
     │   ├── TopListNotFoundError            no list for this day or month
     │   ├── NoDataError                     AQS has no number of it, on AQS's own paths
+    │   ├── UnknownSiteError                no site of this name is configured
     │   ├── NotArchivedError                the archive has nothing of it
     │   ├── TooManyRunsError                so many runs of the archive wait already
     │   ├── TooManyBatchesError             so many batches are being answered already
@@ -34,6 +35,8 @@
     │   │   └── UpstreamThrottledError      429; keeps retry_after
     │   ├── UpstreamUntrustedError      its certificate does not hold
     │   ├── UpstreamRejectedError       4xx: our request is wrong, or we are blocked
+    │   │   ├── UpstreamKeyRefusedError     the provider does not take our key for this site
+    │   │   └── UpstreamPlanError           the operator's plan there does not include this
     │   ├── UpstreamInvalidError        not the documented answer
     │   └── UpstreamHeldBackError       we did not even ask; keeps retry_after
     │       ├── CircuitOpenError            it failed too often just now
@@ -150,6 +153,10 @@ class NoDataError(CallerError):
     """AQS has no number of what was asked for: no view, unknown, or not loaded yet."""
 
 
+class UnknownSiteError(CallerError):
+    """No site of this name is configured here."""
+
+
 class NotArchivedError(CallerError):
     """The archive has nothing of what was asked for."""
 
@@ -221,6 +228,14 @@ class UpstreamRejectedError(UpstreamError):
     def __init__(self, upstream: str, status: int) -> None:
         super().__init__(upstream, f"rejected our request with status {status}")
         self.status = status
+
+
+class UpstreamKeyRefusedError(UpstreamRejectedError):
+    """The provider does not take our key, or not for this site: the operator must look at it."""
+
+
+class UpstreamPlanError(UpstreamRejectedError):
+    """The operator's plan with the provider does not include this."""
 
 
 class UpstreamInvalidError(UpstreamError):

@@ -144,6 +144,13 @@ _PROBLEMS = (
         "counted apart from the article that it leads to.",
     ),
     ProblemType(
+        slug="unknown-site",
+        title="Unknown site",
+        status=404,
+        meaning="No site of this name is configured here.",
+        remedy="`/api/v1/sites` lists the sites.",
+    ),
+    ProblemType(
         slug="no-top-list",
         title="No top list",
         status=404,
@@ -309,6 +316,20 @@ _PROBLEMS = (
         status=502,
         meaning="The service behind us refused our request.",
         remedy="Trying again does not help soon; the operator must look at the log.",
+    ),
+    ProblemType(
+        slug="upstream-key-refused",
+        title="Upstream key refused",
+        status=502,
+        meaning="The provider of the site's analytics does not take our key, or not for this site.",
+        remedy="The operator must look at the key and the site's id.",
+    ),
+    ProblemType(
+        slug="upstream-plan",
+        title="Upstream plan",
+        status=502,
+        meaning="The operator's plan with the provider does not include this.",
+        remedy="The operator must ask the provider for a plan with the statistics API.",
     ),
     ProblemType(
         slug="upstream-invalid",
