@@ -203,11 +203,19 @@ class UpstreamTimeoutError(UpstreamTransientError):
 
 
 class UpstreamUnreachableError(UpstreamTransientError):
-    """No connection could be had, or it broke off."""
+    """No connection could be had, or it broke off: ``is_connected`` tells which, if known."""
+
+    def __init__(self, upstream: str, reason: str, *, is_connected: bool = True) -> None:
+        super().__init__(upstream, reason)
+        self.is_connected = is_connected
 
 
 class UpstreamFailedError(UpstreamTransientError):
     """It answered with a 5xx status."""
+
+    def __init__(self, upstream: str, reason: str, *, status: int | None = None) -> None:
+        super().__init__(upstream, reason)
+        self.status = status
 
 
 class UpstreamThrottledError(UpstreamTransientError):

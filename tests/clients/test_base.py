@@ -27,6 +27,7 @@ from pageviews_api.clients.base import (
     DEFAULT_RETRY_AFTER,
     MAX_BODY_BYTES,
     Answer,
+    Call,
     NotFound,
     UpstreamClient,
     retry_after_seconds,
@@ -58,6 +59,7 @@ SHORT = 0.1
 
 DAY_SECONDS = 86_400
 JSON = {"content-type": "application/json"}
+FORM = "application/x-www-form-urlencoded"
 GZIP = {"content-encoding": "gzip"}
 
 
@@ -681,3 +683,55 @@ async def test_now__other_zone() -> None:
         async with answering(b'{"items":[]}', JSON | {"date": header}) as upstream:
             await ask(upstream)
             assert upstream.now() == NOON
+
+
+# A call that carries something
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("call", "method", "content_type", "content"),
+    [
+        (Call("/x?y=1", json={"a": [1]}), "POST", "application/json", b'{"a":[1]}'),
+        (Call("/x?y=1", form={"t": "a b&"}), "POST", FORM, b"t=a+b%26"),
+        (Call("/x?y=1", headers={"authorization": "Bearer k"}), "GET", None, b""),
+    ],
+)
+async def test_call__exact(
+    http: httpx.AsyncClient, call: Call, method: str, content_type: str | None, content: bytes
+) -> None:
+    """What is to be sent goes where it belongs, and nothing of it into the URL."""
+    route = respx.route(url=f"{BASE}/x?y=1").respond(json={"items": []})
+    upstream = UpstreamClient("aqs", BASE, http, FakeClock())
+    answer = await upstream.ask(call, SeriesAnswer, timeout=30)
+    assert isinstance(answer, Answer)
+    request = route.calls.last.request
+    assert (request.method, request.content) == (method, content)
+    assert request.headers.get("content-type") == content_type
+    assert request.headers.get("authorization") == call.headers.get("authorization")
+
+
+@pytest.mark.parametrize(
+    ("call", "shown"),
+    [(Call("/x"), True), (Call("/x", headers={"a": "k"}), False), (Call("/x", form={}), False)],
+)
+async def test_call__with_a_key_shows_no_answer(call: Call, shown: bool) -> None:
+    """The beginning of a wrong answer is logged, but not where it may repeat a key."""
+    lines: list[str] = []
+    sink = logger.add(lambda message: lines.append(f"{message.record['extra']}"), level="DEBUG")
+    async with answering(b"ECHO", JSON) as upstream:
+        with pytest.raises(UpstreamInvalidError):
+            await upstream.ask(call, SeriesAnswer, timeout=30)
+    logger.remove(sink)
+    assert ("ECHO" in "".join(lines)) is shown
+    assert lines
+
+
+async def test_redirect__though_the_client_would_follow(aqs: FakeAqs) -> None:
+    """A redirect is not followed even by a client that is set to."""
+    aqs.behave(aqs_faults.redirecting("http://aqs.test/elsewhere", 307))
+    transport = httpx.ASGITransport(aqs)
+    async with httpx.AsyncClient(transport=transport, follow_redirects=True) as http:
+        with pytest.raises(UpstreamInvalidError):
+            await ask(UpstreamClient("aqs", "http://aqs.test", http, FakeClock()))
+    assert len(aqs.requests) == 1

@@ -4,8 +4,9 @@ import asyncio
 import re
 import ssl
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -50,6 +51,30 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A request: a POST of ``json`` or of a ``form`` where it has either, else a GET.
+
+    ``path`` is percent-encoded already, with the query. httpx, proxies and servers log it: a key
+    goes into ``headers`` or ``form``, which are shown nowhere.
+    """
+
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    json: Mapping[str, object] | None = field(default=None, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def method(self) -> str:
+        """The method that goes with what is sent."""
+        return "GET" if self.json is None and self.form is None else "POST"
+
+    @property
+    def has_key(self) -> bool:
+        """Whether it may carry what an answer must not bring to the log."""
+        return bool(self.headers) or self.form is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer(Generic[Model]):
     """A typed answer, and how long ago the upstream's edge had it made (``Age``)."""
 
@@ -67,7 +92,7 @@ class NotFound:
 class UpstreamClient:
     """Asks one upstream over a borrowed HTTP client, which it leaves open.
 
-    Redirects are not followed: the client must not be set to.
+    Redirects are not followed: one would take the key along.
     """
 
     def __init__(self, upstream: str, base_url: str, http: httpx.AsyncClient, clock: Clock) -> None:
@@ -88,10 +113,22 @@ class UpstreamClient:
         *,
         timeout: float,  # noqa: ASYNC109  # one place turns it into our error
     ) -> Answer[Model] | NotFound:
+        """Ask for a path, which is percent-encoded already, segment by segment. See ``ask``."""
+        return await self.ask(Call(path), model, timeout=timeout)
+
+    async def ask(
+        self,
+        call: Call,
+        model: type[Model],
+        *,
+        timeout: float,  # noqa: ASYNC109  # one place turns it into our error
+        connect_within: float | None = None,
+    ) -> Answer[Model] | NotFound:
         """Ask once.
 
-        ``path`` is percent-encoded already, segment by segment. ``timeout`` bounds everything,
-        a byte every second included.
+        ``timeout`` bounds everything, a byte every second included. ``connect_within`` is how much
+        of it the connection may take; None: no less than an answer. Of an answer that is a refusal
+        only the status is read; of a 404, that it is JSON.
 
         Raises
         ------
@@ -108,7 +145,14 @@ class UpstreamClient:
         """
         try:
             async with asyncio.timeout(timeout):
-                return await self._get(path, model, timeout * OWN_TIMEOUT)
+                patience = timeout * OWN_TIMEOUT
+                connect = min(patience, connect_within or patience)
+                return await self._ask(call, model, httpx.Timeout(patience, connect=connect))
+        except httpx.ConnectTimeout as e:
+            reason = f"gave no connection within {connect:.1f} s"
+            if connect == patience:
+                reason = f"gave no complete answer within {timeout:.1f} s"
+            raise UpstreamTimeoutError(self._upstream, reason) from e
         except (TimeoutError, httpx.TimeoutException) as e:
             reason = f"gave no complete answer within {timeout:.1f} s"
             raise UpstreamTimeoutError(self._upstream, reason) from e
@@ -119,24 +163,32 @@ class UpstreamClient:
                 reason = "could not prove who it is"
                 raise UpstreamUntrustedError(self._upstream, reason) from e
             reason = "could not be reached, or broke off"
-            raise UpstreamUnreachableError(self._upstream, reason) from e
+            is_connected = not isinstance(e, httpx.ConnectError)
+            raise UpstreamUnreachableError(self._upstream, reason, is_connected=is_connected) from e
 
-    async def _get(
-        self, path: str, model: type[Model], patience: float
+    async def _ask(
+        self, call: Call, model: type[Model], patience: httpx.Timeout
     ) -> Answer[Model] | NotFound:
-        url = self._base_url + path
-        async with self._http.stream("GET", url, timeout=patience) as response:
+        async with self._http.stream(
+            call.method,
+            self._base_url + call.path,
+            headers=call.headers,
+            json=call.json,
+            data=call.form,
+            timeout=patience,
+            follow_redirects=False,
+        ) as response:
             self._hear(response)
             self._check_status(response)
             if "json" not in response.headers.get("content-type", ""):
-                raise self._invalid("is not JSON", await self._read(response))
+                raise self._invalid("is not JSON", await self._read(response), call)
             body = await self._read(response)
         if response.status_code == HTTPStatus.NOT_FOUND:
             return NotFound(_age(response))
         try:
             return Answer(model.model_validate_json(body), _age(response))
         except ValidationError as e:
-            raise self._invalid("is not of the documented shape", body) from e
+            raise self._invalid("is not of the documented shape", body, call) from e
 
     def _hear(self, response: httpx.Response) -> None:
         with suppress(ValueError, OverflowError):  # it need not tell the time, or not well
@@ -153,7 +205,7 @@ class UpstreamClient:
                 self._upstream, retry_after_seconds(header, now=self._clock.now())
             )
         if response.is_server_error:
-            raise UpstreamFailedError(self._upstream, f"failed with status {status}")
+            raise UpstreamFailedError(self._upstream, f"failed with status {status}", status=status)
         if response.is_client_error:
             raise UpstreamRejectedError(self._upstream, status)
         raise UpstreamInvalidError(self._upstream, f"answered with status {status}")
@@ -180,10 +232,9 @@ class UpstreamClient:
         except zlib.error as e:
             raise UpstreamInvalidError(self._upstream, "answered with broken gzip") from e
 
-    def _invalid(self, reason: str, body: bytes) -> UpstreamInvalidError:
-        logger.bind(upstream=self._upstream, begins=ascii(body[:SHOWN_OF_INVALID])).debug(
-            "undocumented answer"
-        )
+    def _invalid(self, reason: str, body: bytes, call: Call) -> UpstreamInvalidError:
+        shown = b"" if call.has_key else body[:SHOWN_OF_INVALID]  # a page may repeat a key
+        logger.bind(upstream=self._upstream, begins=ascii(shown)).debug("undocumented answer")
         return UpstreamInvalidError(self._upstream, f"sent an answer that {reason}")
 
 
