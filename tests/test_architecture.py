@@ -103,10 +103,13 @@ PURE_SUMS = {
 }
 """What only decides, sums and draws."""
 
-NO_ASYNC = {"daterange", "exceptions", "schemas"} | PURE_SUMS | PURE_ARCHIVE
+PURE_SITES = {"clients.matomo_reports", "clients.site_days", "clients.site_pages"}
+"""The part of asking a site's analytics that only decides."""
+
+NO_ASYNC = {"daterange", "exceptions", "schemas"} | PURE_SUMS | PURE_ARCHIVE | PURE_SITES
 """Modules that decide, and wait for nothing."""
 
-NO_LOGS_NOR_CLOCK = PURE_SUMS | PURE_ARCHIVE
+NO_LOGS_NOR_CLOCK = PURE_SUMS | PURE_ARCHIVE | PURE_SITES
 
 Import = tuple[str, int, str]
 """Who imports, in which line, and what: both by their full dotted names."""
@@ -247,6 +250,7 @@ def test_schedule__is_given_what_it_runs() -> None:
         ("clients/new.py", "def f():\n    from pageviews_api.main import x", "clients.new:2"),
         ("cache.py", "import httpx", "cache:1 uses httpx"),
         ("clients/aqs.py", "import httpx", "clients.aqs:1 uses httpx"),
+        ("clients/matomo.py", "import httpx", "clients.matomo:1 uses httpx"),
         ("clients/base.py", "from fastapi import Request", "clients.base:1 uses fastapi"),
         ("clients/pageviews.py", "import aiocache.base", "clients.pageviews:1 uses aiocache"),
         ("main.py", "from pydantic_settings import BaseSettings", "main:1 uses pydantic_settings"),

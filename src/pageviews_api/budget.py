@@ -23,6 +23,7 @@ from pageviews_api.exceptions import (
     CircuitOpenError,
     UpstreamError,
     UpstreamHeldBackError,
+    UpstreamKeyRefusedError,
     UpstreamRejectedError,
     UpstreamThrottledError,
 )
@@ -372,8 +373,8 @@ class CircuitBreaker:
         match error:
             case None:
                 self._succeeded()
-            case UpstreamHeldBackError() | UpstreamThrottledError():
-                pass
+            case UpstreamHeldBackError() | UpstreamThrottledError() | UpstreamKeyRefusedError():
+                pass  # a refused key is the operator's to mend, and no block
             case UpstreamRejectedError(status=status):
                 # Any other 4xx is about one request: no caller's title may stop everybody's.
                 if status == FORBIDDEN:
