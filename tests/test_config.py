@@ -1,15 +1,18 @@
 """The settings: what has a meaning, what ends the start, and in what words."""
 
+import json
 import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pageviews_api.config import Settings, load_settings
 from pageviews_api.exceptions import ConfigurationError
+from pageviews_api.schemas import configured_sites
 from pageviews_api.schemas.selection import Selection
 
 CONTACT = {"AQS_CONTACT": "ops@example.org"}
@@ -82,6 +85,30 @@ BAD = [
     ("ARCHIVE_DAYS", "367"),
     ("AWS_SECRET_ACCESS_KEY", "CANARY"),
     ("AWS_ENDPOINT_URL_S3", "CANARY"),
+    ("SITES_TOKEN", "CANARY"),
+    ("SITES_TOKEN", "CANARY-012345678 9"),
+    ("SITES_PUBLIC", "CANARY"),
+    ("PLAUSIBLE_BASE_URL", "http://CANARY.example"),
+    ("PLAUSIBLE_BASE_URL", "https://user:CANARY@plausible.example"),
+    ("PLAUSIBLE_BASE_URL", "https://plausible.example:CANARY"),
+    ("PLAUSIBLE_BASE_URL", "https://[CANARY"),
+    ("PLAUSIBLE_BASE_URL", "https://plausible.example/?key=CANARY"),
+    ("PLAUSIBLE_API_KEY", "CANARY 1"),
+    ("PLAUSIBLE_API_KEY", "CANARY"),  # without a site
+    ("PLAUSIBLE_SITE_ID", "CANARY 1"),
+    ("MATOMO_BASE_URL", "ftp://CANARY.example"),
+    ("MATOMO_BASE_URL", "http://127.CANARY.example"),
+    ("MATOMO_BASE_URL", "http://localhost.CANARY.example"),
+    ("MATOMO_TOKEN", "CANARY\n"),
+    ("MATOMO_SITE_ID", "CANARY"),
+    ("MATOMO_SITE_ID", "0"),
+    ("SITE_TIMEZONE", "CANARY"),
+    ("SITE_TIMEZONE", "../CANARY"),
+    ("SITE_TIMEZONE", "Europe"),
+    ("SITE_TIMEZONE", "/etc/localtime"),
+    ("SITES", "CANARY"),
+    ("SITES", '{"name": "CANARY"}'),
+    ("SITES", '["CANARY"]'),
     ("ALLOWED_HOSTS", "https://ok.example"),
     ("ALLOWED_HOSTS", "ok.example/"),
     ("ALLOWED_HOSTS", "*"),
@@ -264,6 +291,135 @@ def test_admin_token__is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _load(monkeypatch, ADMIN_TOKEN="").admin_token is None
 
 
+SITE = {
+    "name": "a-site",
+    "provider": "matomo",
+    "base_url": "https://matomo.example/path/",
+    "token": "CANARY-token",
+    "site_id": 7,
+}
+
+BAD_SITES: list[tuple[dict[str, Any], str]] = [
+    ({"name": "CANARY"}, "has a name of other than 1 to 64 of a-z, 0-9 and -"),
+    ({"name": "a" * 65}, "has a name of other than"),
+    ({"name": "a\n"}, "has a name of other than"),
+    ({"name": ""}, "has a name of other than"),
+    ({"name": None}, "has a name that cannot be read"),
+    ({"name": 7}, "has a name that cannot be read"),
+    ({"provider": "CANARY"}, "has a provider other than plausible and matomo"),
+    ({"base_url": "http://CANARY.example"}, "base_url must begin with https://"),
+    ({"base_url": "CANARY"}, "base_url is no URL"),
+    ({"token": "CANARY 1"}, "token is no key of visible ASCII"),
+    ({"token": ["CANARY"]}, "has a token that cannot be read"),
+    ({"key": "CANARY"}, "has a field other than"),
+    ({"site_id": "CANARY"}, "site_id is no site of Matomo"),
+    ({"site_id": True}, "has a site_id that cannot be read"),
+    ({"site_id": 1.5}, "has a site_id that cannot be read"),
+    ({"timezone": "Mars/CANARY"}, "timezone is no IANA time zone"),
+    ({"CANARY": "x"}, "has a field other than name, provider, base_url"),
+]
+
+
+def test_sites__by_simple_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few variables make one site of each provider, named for it; the list adds more."""
+    assert _load(monkeypatch).configured_sites == ()
+    plausible = {"PLAUSIBLE_API_KEY": "CANARY-key", "PLAUSIBLE_SITE_ID": "example.org"}
+    (site,) = _load(monkeypatch, **plausible, SITE_TIMEZONE="Europe/Berlin").configured_sites
+    assert (site.name, site.provider, site.timezone) == ("plausible", "plausible", "Europe/Berlin")
+    assert (site.base_url, site.site_id) == ("https://plausible.io", "example.org")
+    assert site.key.get_secret_value() == "CANARY-key"
+    matomo = {
+        "MATOMO_BASE_URL": "http://127.0.0.1:8080/matomo/",
+        "MATOMO_TOKEN": "CANARY-token",
+        "MATOMO_SITE_ID": "1",
+    }
+    settings = _load(monkeypatch, **matomo, SITES=json.dumps([SITE | {"timezone": "UTC"}]))
+    sites = settings.configured_sites
+    assert [one.name for one in sites] == ["plausible", "matomo", "a-site"]
+    assert [one.timezone for one in sites] == ["Europe/Berlin", "Europe/Berlin", "UTC"]
+    assert [one.site_id for one in sites] == ["example.org", "1", "7"]
+    assert sites[1].base_url == "http://127.0.0.1:8080/matomo"
+    assert "CANARY" not in f"{settings!r} {settings} {settings.model_dump_json()} {sites!r}"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"PLAUSIBLE_API_KEY": "CANARY"}, "PLAUSIBLE_SITE_ID"),
+        ({"PLAUSIBLE_SITE_ID": "CANARY"}, "PLAUSIBLE_API_KEY"),
+        ({"MATOMO_BASE_URL": "https://CANARY.example"}, "MATOMO_TOKEN"),
+        ({"MATOMO_TOKEN": "CANARY", "MATOMO_SITE_ID": "1"}, "MATOMO_BASE_URL"),
+        ({"MATOMO_TOKEN": "CANARY", "MATOMO_BASE_URL": "https://m.example"}, "MATOMO_SITE_ID"),
+    ],
+)
+def test_sites__half_a_site(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], name: str
+) -> None:
+    """A site that lacks a variable ends the start, with the name of what is missing."""
+    with pytest.raises(ConfigurationError, match=name) as raised:
+        _load(monkeypatch, **given)
+    assert "CANARY" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("change", "told"), BAD_SITES)
+def test_sites__bad_entry(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], told: str
+) -> None:
+    """An entry without a meaning ends the start with its number, and without a value of it."""
+    with pytest.raises(ConfigurationError) as raised:
+        _load(monkeypatch, SITES=json.dumps([SITE, SITE | {"name": "b"} | change]))
+    assert str(raised.value).startswith(f"SITES entry 2 {told}")
+    assert "CANARY" not in str(raised.value)
+
+
+@pytest.mark.parametrize("missing", SITE)
+def test_sites__entry_without_a_field(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """An entry must have all fields but the time zone."""
+    entry = {name: value for name, value in SITE.items() if name != missing}
+    with pytest.raises(ConfigurationError, match="SITES entry 1 lacks"):
+        _load(monkeypatch, SITES=json.dumps([entry]))
+
+
+def test_sites__names_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No two sites have one name, wherever they are configured, and there are not too many."""
+    for sites in ([SITE, SITE], [SITE | {"name": "plausible"}]):
+        with pytest.raises(ConfigurationError, match="SITES names two sites alike"):
+            _load(
+                monkeypatch,
+                SITES=json.dumps(sites),
+                PLAUSIBLE_API_KEY="CANARY",
+                PLAUSIBLE_SITE_ID="example.org",
+            )
+    many = [SITE | {"name": str(number)} for number in range(51)]
+    with pytest.raises(ConfigurationError, match="SITES lists more than 50 sites"):
+        _load(monkeypatch, SITES=json.dumps(many))
+    with pytest.raises(ConfigurationError, match="SITES is longer than"):
+        _load(monkeypatch, SITES=" " * 100_001)
+    assert len(_load(monkeypatch, SITES=json.dumps(many[1:])).configured_sites) == 51
+
+
+def test_sites__plausible_in_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plausible's own service is the default, and its key is called a key."""
+    entry = {"name": "a", "provider": "plausible", "key": "CANARY", "site_id": "example.org/blog"}
+    (site,) = _load(monkeypatch, SITES=json.dumps([entry])).configured_sites
+    assert (site.base_url, site.site_id) == ("https://plausible.io", "example.org/blog")
+
+
+def test_sites_token__is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may read sites may not run the archive: one token for both ends the start."""
+    token = "CANARY-0123456789"
+    with pytest.raises(ConfigurationError, match="SITES_TOKEN is ADMIN_TOKEN, too") as raised:
+        _load(monkeypatch, SITES_TOKEN=token, ADMIN_TOKEN=token)
+    assert "CANARY" not in str(raised.value)
+
+
+def test_time_zones__are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine without time zones the start says what is missing."""
+    monkeypatch.setattr(configured_sites, "_is_known", lambda _: False)
+    with pytest.raises(ConfigurationError, match=r"SITE_TIMEZONE cannot be .*tzdata"):
+        _load(monkeypatch, SITE_TIMEZONE="Europe/Berlin")
+
+
 def test_env_file__in_development(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """``.env`` in the working directory is read; the environment wins, and overrides do."""
     (tmp_path / ".env").write_text(
@@ -291,8 +447,9 @@ def test_settings__are_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
         (CONTACT | {"CACHE_TTL": "-1"}, "CACHE_TTL"),
         (CONTACT | {"ALLOWED_ORIGINS": "*,https://ok.example"}, "ALLOWED_ORIGINS"),
         (CONTACT | {"ADMIN_TOKEN": "CANARY"}, "ADMIN_TOKEN"),
+        (CONTACT | {"SITES": '[{"key": "CANARY"}]'}, "SITES"),
     ],
-    ids=["contact", "schedule", "ttl", "origins", "token"],
+    ids=["contact", "schedule", "ttl", "origins", "token", "sites"],
 )
 def test_serve__with_a_bad_setting(tmp_path: Path, environment: dict[str, str], name: str) -> None:
     """The start ends within two seconds of work, not well, with the setting's name (row D7)."""

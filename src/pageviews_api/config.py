@@ -19,9 +19,21 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pageviews_api.exceptions import ConfigurationError
+from pageviews_api.schemas.configured_sites import (
+    PLAUSIBLE_CLOUD,
+    ConfiguredSite,
+    check_key,
+    check_matomo_id,
+    check_names,
+    check_plausible_id,
+    check_site_url,
+    check_zone,
+    parse_sites,
+)
 from pageviews_api.schemas.names import Article, ArticleProject
 from pageviews_api.schemas.query import Access, Agent
 from pageviews_api.schemas.selection import Selection, parse_selection
+from pageviews_api.schemas.site_metrics import Provider
 
 MAX_WORKERS_WITHOUT_SHARED_BUDGET = 3
 """Each process needs one of the three requests in flight that Wikimedia allows."""
@@ -267,6 +279,52 @@ class Settings(BaseSettings):
         Field(description="S3 service other than Amazon's."),
     ] = None
 
+    sites_token: Annotated[
+        OptionalSecret,
+        AfterValidator(lambda value: None if value is None else _check_token(value)),
+        Field(description="Bearer token for reading site analytics, 16 characters or more."),
+    ] = None
+    sites_public: Annotated[
+        bool, Field(description="Whether anybody may read site analytics, without the token.")
+    ] = False
+    plausible_base_url: Annotated[
+        str, AfterValidator(check_site_url), Field(description="Where Plausible is.")
+    ] = PLAUSIBLE_CLOUD
+    plausible_api_key: Annotated[
+        OptionalSecret,
+        AfterValidator(lambda value: None if value is None else check_key(value)),
+        Field(description="A Stats API key of Plausible; makes the site named plausible."),
+    ] = None
+    plausible_site_id: Annotated[
+        OptionalText,
+        AfterValidator(lambda value: None if value is None else check_plausible_id(value)),
+        Field(description="The site as registered at Plausible, such as example.org."),
+    ] = None
+    matomo_base_url: Annotated[
+        OptionalText,
+        AfterValidator(lambda value: None if value is None else check_site_url(value)),
+        Field(description="Where Matomo is; makes the site named matomo."),
+    ] = None
+    matomo_token: Annotated[
+        OptionalSecret,
+        AfterValidator(lambda value: None if value is None else check_key(value)),
+        Field(description="A token_auth of a Matomo user who may view the site."),
+    ] = None
+    matomo_site_id: Annotated[
+        OptionalText,
+        AfterValidator(lambda value: None if value is None else check_matomo_id(value)),
+        Field(description="The site's number in Matomo, such as 1."),
+    ] = None
+    site_timezone: Annotated[
+        str,
+        AfterValidator(check_zone),
+        Field(description="The time zone that the sites have at their provider (IANA)."),
+    ] = "UTC"
+    sites: Annotated[
+        OptionalSecret,
+        Field(description="More sites, as a JSON list; docs/sites.md shows one."),
+    ] = None
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self._calls_wikimedia and self.aqs_contact is None:
@@ -278,6 +336,9 @@ class Settings(BaseSettings):
             )
         if (self.aws_access_key_id is None) is not (self.aws_secret_access_key is None):
             _refuse("AWS_SECRET_ACCESS_KEY", "and AWS_ACCESS_KEY_ID are given together or not")
+        if self.sites_token is not None and self.sites_token == self.admin_token:
+            _refuse("SITES_TOKEN", "is ADMIN_TOKEN, too: who may read need not run the archive")
+        self.configured_sites  # noqa: B018  # refuses sites that cannot be read
         self.witness  # noqa: B018  # refuses a witness that is none
         self.selection  # noqa: B018  # refuses a list that cannot be read
         return self
@@ -345,6 +406,50 @@ class Settings(BaseSettings):
                 _refuse(name, "names nothing to archive")
             return parse_selection("top:100")
         return selection
+
+    @property
+    def configured_sites(self) -> tuple[ConfiguredSite, ...]:
+        """The sites whose analytics can be told, from all the variables; each has its own name."""
+        simple = filter(None, (self._plausible_site, self._matomo_site))
+        try:
+            listed = self.sites.get_secret_value() if self.sites else "[]"
+            sites = (*simple, *parse_sites(listed, timezone=self.site_timezone))
+            check_names(sites)
+        except ValueError as e:
+            _refuse("SITES", str(e))
+        return sites
+
+    @property
+    def _plausible_site(self) -> ConfiguredSite | None:
+        key, site_id = self.plausible_api_key, self.plausible_site_id
+        if key is None and site_id is None:
+            return None
+        if key is None or site_id is None:
+            _refuse("PLAUSIBLE_API_KEY", "and PLAUSIBLE_SITE_ID are given together or not")
+        return self._simple_site(Provider.PLAUSIBLE, self.plausible_base_url, key, site_id)
+
+    @property
+    def _matomo_site(self) -> ConfiguredSite | None:
+        base_url, key, site_id = self.matomo_base_url, self.matomo_token, self.matomo_site_id
+        if base_url is None and key is None and site_id is None:
+            return None
+        if base_url is None or key is None or site_id is None:
+            _refuse(
+                "MATOMO_BASE_URL", "comes with MATOMO_TOKEN and MATOMO_SITE_ID: all three, or none"
+            )
+        return self._simple_site(Provider.MATOMO, base_url, key, site_id)
+
+    def _simple_site(
+        self, provider: Provider, base_url: str, key: SecretStr, site_id: str
+    ) -> ConfiguredSite:
+        return ConfiguredSite(
+            name=provider,
+            provider=provider,
+            base_url=base_url,
+            key=key,
+            site_id=site_id,
+            timezone=self.site_timezone,
+        )
 
 
 def _refuse(name: str, reason: str, *, cause: Exception | None = None) -> NoReturn:
