@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import psutil
@@ -15,6 +16,7 @@ from loguru import logger
 from pageviews_api.cache import (
     ENTRY_OVERHEAD,
     FAILURE_REMEMBERED,
+    LEASE,
     MAX_FAILURES,
     BoundedMemoryCache,
     Cache,
@@ -561,3 +563,36 @@ async def test_fetch__our_own_fault(cache: Cache, upstream: Upstream, clock: Fak
     assert (await cache.get_or_fill(KEY, upstream.fill)).value == b"old"
     await settle()
     assert any(line.startswith("fetch broke") for line in lines)
+
+
+class OneLock:
+    """A shared store that holds nothing, and notes for how long it is locked."""
+
+    def __init__(self) -> None:
+        self.leases: list[tuple[float, float]] = []
+
+    async def get(self, _: str) -> bytes | None:
+        """Hold nothing."""
+        return None
+
+    async def put(self, key: str, value: bytes, *, keep_for: timedelta) -> None:
+        """Take it, and forget it."""
+
+    async def delete(self, key: str) -> None:
+        """Have nothing to drop."""
+
+    @asynccontextmanager
+    async def lock(self, _: str, *, lease: float, within: float) -> AsyncIterator[bool]:
+        """Note for how long."""
+        self.leases.append((lease, within))
+        yield True
+
+
+async def test_lease__of_what_takes_long(clock: FakeClock, upstream: Upstream) -> None:
+    """Other processes wait as long as the cache is told that a fetch may take."""
+    shared = OneLock()
+    for lease in (LEASE, 26.0):
+        cache = Cache(max_bytes=1000, wait=timedelta(0), clock=clock, shared=shared, lease=lease)
+        await cache.get_or_fill("a", upstream.fill)
+        await cache.aclose()
+    assert shared.leases == [(10.0, 10.0), (26.0, 26.0)]

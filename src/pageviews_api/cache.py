@@ -161,12 +161,15 @@ class Cache:
         clock: Clock,
         jitter: Callable[[], float] = random.random,
         shared: SharedStore | None = None,
+        lease: float = LEASE,
     ) -> None:
+        """``lease``: see ``LEASE``; a fetch that may take longer needs another one."""
         self._store = BoundedMemoryCache(max_bytes)
         self._wait = wait
         self._clock = clock
         self._jitter = jitter
         self._shared = shared
+        self._lease = lease
         self._fills: dict[str, asyncio.Task[Held]] = {}
         self._failures: OrderedDict[str, tuple[float, UpstreamError]] = OrderedDict()
 
@@ -334,7 +337,7 @@ class Cache:
         if self._shared is None:
             yield False
             return
-        async with self._shared.lock(key, lease=LEASE, within=LEASE):
+        async with self._shared.lock(key, lease=self._lease, within=self._lease):
             yield True
 
     async def _adopt(self, key: str, reads: Reads) -> Held | None:
