@@ -39,9 +39,10 @@ MAY_USE = {
     "representation": frozenset({"daterange", "exceptions", "schemas"}),
     "config": frozenset({"exceptions", "schemas"}),
     "logs": frozenset[str](),
+    "provider_clients": PURE | {"", "cache", "clients", "config", "shared"},
     "resources": PURE
     | {"", "archive", "article_sets", "budget", "cache", "clients", "config"}
-    | {"scheduler", "shared", "shared_gate"},
+    | {"provider_clients", "scheduler", "shared", "shared_gate"},
     "dependencies": PURE
     | {"archive", "article_sets", "clients", "exception_handlers"}
     | {"middleware", "representation", "resources"},
@@ -78,7 +79,7 @@ PLACES = {
         "demo",
     },
     "fastapi_offline": {"docs_page"},
-    "httpx": {"clients.base", "resources"},
+    "httpx": {"clients.base", "provider_clients", "resources"},
     "pydantic_settings": {"config"},
     "redis": {"shared"},
     "starlette_compress": {"main"},

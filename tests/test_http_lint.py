@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from httplint import HttpRequestLinter, HttpResponseLinter, levels
 from pydantic import SecretStr
 
+from pageviews_api import provider_clients
 from pageviews_api.config import Settings
 from pageviews_api.main import create_app
 from pageviews_api.middleware import size
@@ -23,6 +24,8 @@ from tests.support.clock import FakeClock, SkippingClock
 from tests.support.fake_aqs import FakeAqs
 from tests.support.raw_http import RawAnswer
 from tests.support.serving import serve
+from tests.support.sites import TOKEN as SITES_TOKEN
+from tests.support.sites import fakes, with_sites
 
 ORIGIN = "https://ok.example"
 
@@ -47,6 +50,7 @@ VALUES = {
     "granularity": "daily",
     "month": f"{YESTERDAY.month:02}",
     "project": "fr.wikipedia",
+    "site": "blog",
     "slug": "not-found",
     "start": f"{YESTERDAY:%Y%m}01",
     "year": str(YESTERDAY.year),
@@ -143,13 +147,16 @@ class Served:
 
 
 @pytest.fixture
-async def served(settings: Settings, aqs: FakeAqs, clock: FakeClock) -> AsyncIterator[Served]:
-    """Serve it with something archived, a token, an origin, and a route that fails."""
+async def served(
+    settings: Settings, aqs: FakeAqs, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Served]:
+    """Serve it with something archived, tokens, sites, an origin, and a route that fails."""
+    monkeypatch.setattr(provider_clients, "site_client", fakes({}))
     aqs.set_top("fr.wikipedia", "all-access", YESTERDAY, [("Strasbourg", 1000), ("Paris", 900)])
     for path, body in BODIES.items():
         aqs.set_answer(path, body)
     update = {"allowed_origins": (ORIGIN,), "admin_token": SecretStr(TOKEN)}
-    app = create_app(settings.model_copy(update=update), clock=clock)
+    app = create_app(with_sites(settings, **update), clock=clock)
 
     async def boom() -> None:
         raise RuntimeError
@@ -169,6 +176,13 @@ def paths_to_get(app: FastAPI) -> dict[str, str]:
     return {path: target_of(path) for path in published if "get" in published[path]}
 
 
+def authorised_for(path: str) -> tuple[tuple[str, str], ...]:
+    """Give the token that a path needs, if it does."""
+    if path.startswith("/api/v1/sites"):
+        return (("Authorization", f"Bearer {SITES_TOKEN}"),)
+    return (("Authorization", f"Bearer {TOKEN}"),) if path.endswith("/run") else ()
+
+
 def target_of(path: str) -> str:
     """Put values into a path."""
     for word, target in PASSED_ON.items():
@@ -179,9 +193,8 @@ def target_of(path: str) -> str:
 
 async def test_lint__of_each_route(served: Served) -> None:
     """Whatever can be got, as GET and as HEAD; a new route that needs more gets a row above."""
-    authorised = (("Authorization", f"Bearer {TOKEN}"),)
     for path, target in paths_to_get(served.app).items():
-        headers = authorised if path.endswith("/run") else ()
+        headers = authorised_for(path)
         answer = await served.check(Asked(target, headers), 200)
         assert answer.body
         await served.check(Asked(target, headers, method="HEAD"), 200)
@@ -244,6 +257,18 @@ async def test_lint__of_a_batch(served: Served, coding: str) -> None:
     assert (answer.header("content-encoding") or "identity") == coding
     wrong = (*headers[:2], ("Content-Length", "2"))
     await served.check(Asked(BATCH, wrong, "POST", b"[]"), 422)
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "ndjson"])
+async def test_lint__of_a_site(served: Served, form: str) -> None:
+    """What is for one reader alone, in each format, and not changed."""
+    path = "/api/v1/sites/blog/timeseries"
+    asked = Asked(f"{path}?format={form}", authorised_for(path))
+    tag = (await served.check(asked, 200)).header("etag")
+    assert tag is not None
+    await served.check(replace(asked, headers=(*asked.headers, ("If-None-Match", tag))), 304)
+    await served.check(Asked(path), 401)
+    await served.check(Asked("/api/v1/sites/nobody/summary", authorised_for(path)), 404)
 
 
 async def test_lint__of_methods(served: Served) -> None:

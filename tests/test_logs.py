@@ -45,6 +45,15 @@ CANARIES = {
     "aws_access_key_id": "CANARY-key-id",
     "aws_secret_access_key": "CANARY-secret-key",
     "aws_session_token": "CANARY-session-token",
+    "sites_token": "CANARY-sites-token",
+    "plausible_base_url": "http://127.0.0.1:9",
+    "plausible_api_key": "CANARY-plausible-key",
+    "plausible_site_id": "example.org",
+    "matomo_base_url": "http://127.0.0.1:9/matomo",
+    "matomo_token": "CANARY-matomo-token",
+    "matomo_site_id": "1",
+    "sites": '[{"name": "more", "provider": "matomo", "base_url": "http://127.0.0.1:9", '
+    '"token": "CANARY-another-token", "site_id": 2}]',
 }
 
 
@@ -291,6 +300,12 @@ async def test_secrets__are_nowhere(settings: Settings, aqs: FakeAqs, log_format
         )
         answers = [await client.get(path) for path in paths]
         answers.append(await client.request("GET", "/none", content=b"CANARY-body"))
+        reader = {"authorization": f"Bearer {CANARIES['sites_token']}"}
+        for site in ("plausible", "matomo", "more"):
+            for what in ("summary", "timeseries", "pages", "current"):
+                path = f"/api/v1/sites/{site}/{what}"
+                answers += [await client.get(path), await client.get(path, headers=reader)]
+                assert [answer.status_code for answer in answers[-2:]] == [401, 502]
         for behaviour in (aqs_faults.failing(), aqs_faults.html_page(), aqs_faults.blocked()):
             aqs.behave(behaviour)
             answers.append(await client.get(f"/api/v1/articles/fr.wikipedia/{behaviour.name}"))

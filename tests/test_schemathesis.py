@@ -13,12 +13,14 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pageviews_api import provider_clients
 from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
 from pageviews_api.main import create_app
 from tests.support.clock import SkippingClock
 from tests.support.fake_aqs import FakeAqs
 from tests.support.serving import serve
+from tests.support.sites import fakes, with_sites
 
 CONFIG = Path(__file__).parent.parent / "schemathesis.toml"
 
@@ -67,7 +69,15 @@ def settings(settings: Settings) -> Settings:
         "archive_articles": "en.wikipedia/Strasbourg|en.wikipedia:*|top:2",
         "rate_limit": 1_000_000,
     }
-    return Settings.model_validate(settings.model_dump() | changes)
+    settings = Settings.model_validate(settings.model_dump() | changes)
+    # It sends one token to all.
+    return with_sites(settings, sites_token=settings.admin_token)
+
+
+@pytest.fixture(autouse=True)
+def _sites(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the sites counted by fakes."""
+    monkeypatch.setattr(provider_clients, "site_client", fakes({}))
 
 
 @asynccontextmanager

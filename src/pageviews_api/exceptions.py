@@ -26,7 +26,8 @@
     │   ├── TooManyRunsError                so many runs of the archive wait already
     │   ├── TooManyBatchesError             so many batches are being answered already
     │   ├── NotAuthorisedError              the request lacks the right token
-    │   └── AdminDisabledError              the operator has set no token for this
+    │   ├── AdminDisabledError              the operator has set no token for this
+    │   └── SitesDisabledError              nor has site analytics to tell, or lets anybody read
     ├── UpstreamError(upstream)
     │   ├── UpstreamTransientError      may pass if asked again
     │   │   ├── UpstreamTimeoutError        no answer in time
@@ -183,6 +184,10 @@ class NotAuthorisedError(CallerError):
 
 class AdminDisabledError(CallerError):
     """The operator has set no token, so that nobody may do this."""
+
+
+class SitesDisabledError(CallerError):
+    """No site's analytics are configured, or nobody is let read them."""
 
 
 class UpstreamError(PageviewsApiError):

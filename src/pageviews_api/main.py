@@ -44,6 +44,7 @@ from pageviews_api.routers import (
     health,
     problems,
     projects,
+    sites,
     top,
 )
 from pageviews_api.schemas.archive import ArchiveDocument
@@ -59,6 +60,7 @@ from pageviews_api.schemas.data_state import DataState, KnownProjects
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries
 from pageviews_api.schemas.sections import Comparison, UnusualDays
+from pageviews_api.schemas.site_answers import SitePages
 from pageviews_api.schemas.top import TopArticles, TopRange
 from pageviews_api.shared import Shared
 
@@ -115,6 +117,7 @@ WITH_EXAMPLE = (
     ObservedSeries,
     ProjectSeries,
     Readiness,
+    SitePages,
     TopArticles,
     TopHistory,
     TopRange,
@@ -125,6 +128,7 @@ WITH_EXAMPLE = (
 ROUTES = (
     *(article_sets, articles, charts, projects, top),
     *(archives, archive_runs, data_state),
+    sites,
     *(aqs, get_views),
     *(problems, health),
 )
@@ -140,6 +144,7 @@ TAGS = [
         "name": "data-state",
         "description": "What is loaded, restated and archived, and what may still be asked.",
     },
+    {"name": "sites", "description": "How often the operator's own sites are visited."},
     {"name": "aqs", "description": "Wikimedia's own paths: its API by another base URL."},
     {"name": "get_views", "description": "What older frontends ask for."},
     {"name": "problems", "description": "What an error means."},

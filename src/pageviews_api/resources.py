@@ -34,10 +34,12 @@ from pageviews_api.clients.base import UpstreamClient
 from pageviews_api.clients.compatible import CompatibleClient
 from pageviews_api.clients.days_store import DaysStore
 from pageviews_api.clients.pageviews import AnswerPolicy, PageviewsClient
+from pageviews_api.clients.sites import Sites
 from pageviews_api.clients.top_lists import TopLists
 from pageviews_api.clock import Clock
 from pageviews_api.config import Settings
 from pageviews_api.exceptions import ArchiveError, UpstreamError
+from pageviews_api.provider_clients import open_sites
 from pageviews_api.scheduler import ScheduledTask
 from pageviews_api.schemas.data_state import ArchiveCoverage, Budget, DataState
 from pageviews_api.schemas.health import (
@@ -46,6 +48,7 @@ from pageviews_api.schemas.health import (
     Condition,
     Readiness,
     RedisReadiness,
+    SitesReadiness,
 )
 from pageviews_api.schemas.query import Series
 from pageviews_api.schemas.selection import Selection
@@ -93,6 +96,7 @@ class Resources:
     archive_task: ScheduledTask
     archive_runs: ArchiveRuns
     article_batches: ArticleBatches
+    sites: Sites
 
     @asynccontextmanager
     async def archive_turn(self) -> AsyncIterator[None]:
@@ -109,13 +113,23 @@ class Resources:
             paused=self.gate.paused,
         )
         archive, redis = await self._archive_readiness(), self._redis_readiness()
-        degraded = Condition.DEGRADED in {aqs.status, archive.status, redis.status}
+        sites = self._sites_readiness()
+        degraded = Condition.DEGRADED in {aqs.status, archive.status, redis.status, sites.status}
         return Readiness(
             status=Condition.DEGRADED if degraded else Condition.OK,
             aqs=aqs,
             archive=archive,
             redis=redis,
+            sites=sites,
         )
+
+    def _sites_readiness(self) -> SitesReadiness:
+        """Tell what is known from the last questions; no provider is asked."""
+        if not self.sites.names():
+            return SitesReadiness(status=Condition.OFF, failing=0)
+        failing = self.sites.failing
+        status = Condition.DEGRADED if failing else Condition.OK
+        return SitesReadiness(status=status, failing=failing)
 
     def _redis_readiness(self) -> RedisReadiness:
         if self.shared is None:
@@ -255,6 +269,7 @@ async def open_resources(
             board=shared,
         )
         stack.push_async_callback(runs.aclose)
+        sites = await stack.enter_async_context(open_sites(settings, clock, shared))
         yield Resources(
             settings=settings,
             clock=clock,
@@ -278,6 +293,7 @@ async def open_resources(
             archive_task=_archive_task(archiver, store, settings, clock, shared=shared),
             archive_runs=runs,
             article_batches=ArticleBatches(pageviews, gate=gate, clock=clock),
+            sites=sites,
         )
 
 

@@ -37,6 +37,7 @@ async def test_readyz__all_well(service: Service) -> None:
         "aqs": {"status": "ok", "circuit": "closed", "paused": False},
         "archive": {"status": "off", "last_run": None, "last_success": None, "reason": None},
         "redis": {"status": "off"},
+        "sites": {"status": "off", "failing": 0},
     }
     assert service.aqs.count() == 0
 

@@ -117,6 +117,14 @@ class Reply:
         kept = {"Cache-Control": currency.cache_control, "Cache-Status": currency.cache_status}
         return self._respond(body, {**headers, **kept})
 
+    async def for_whom(
+        self, answer: AnswerModel, headers: Mapping[str, str], *, vary: str
+    ) -> Response:
+        """Answer with what is kept as ``headers`` say, and depends on the header ``vary``."""
+        body, own = await self.form.write(answer)
+        varies = ", ".join(filter(None, (own.get("Vary"), vary)))
+        return self._respond(body, {**own, **headers, **({"Vary": varies} if varies else {})})
+
     def _respond(self, body: bytes, headers: Mapping[str, str]) -> Response:
         tag = weak_etag(body)
         if has(self.if_none_match, tag):

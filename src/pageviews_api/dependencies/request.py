@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from loguru import logger
+from pydantic import SecretStr
 
 from pageviews_api.exceptions import (
     AdminDisabledError,
@@ -51,13 +52,20 @@ async def _operator(
     token = resources.settings.admin_token
     if token is None:
         raise AdminDisabledError("The operator has set no ADMIN_TOKEN: this is not to be had here.")
+    if not carries(request, credentials, token):
+        logger.bind(by=client, route=request.scope["route"].path).warning("not the operator")
+        raise NotAuthorisedError("This needs the operator's token.")
+
+
+def carries(
+    request: Request, credentials: HTTPAuthorizationCredentials | None, token: SecretStr
+) -> bool:
+    """Tell whether a request carries this bearer token, and no other; in constant time."""
     given = credentials.credentials if credentials else ""
     only_one = len(request.headers.getlist("authorization")) == 1
     # As bytes: of text, only ASCII can be compared in constant time.
     same = hmac.compare_digest(given.encode(), token.get_secret_value().encode())
-    if not (same and only_one):
-        logger.bind(by=client, route=request.scope["route"].path).warning("not the operator")
-        raise NotAuthorisedError("This needs the operator's token.")
+    return same and only_one
 
 
 OperatorOnly = Depends(_operator)

@@ -18,8 +18,10 @@ WORDS = {
     "granularity": "What one item covers.",
     "median": "The median of the known days.",
     "month": "The month, with two digits.",
+    "interval": "What one item covers.",
     "offset": "The part of `devices` that is estimated from requests without a cookie.",
     "per_million": "Views for each million of the whole project's; `null` where it is not known.",
+    "pageviews": "Pages looked at.",
     "project": "The Wikimedia project, as AQS names it.",
     "project_views": "The whole project's views; `null` where that is not known.",
     "rank": "The place in the list; ties share one.",
@@ -29,5 +31,7 @@ WORDS = {
     "underestimate": "The part of `devices` that is counted by cookies.",
     "views": "Page loads counted.",
     "views_ceil": "Page loads counted, rounded up.",
+    "visitors": "Visitors; `null` where the provider does not tell them.",
+    "visits": "Visits; `null` where the provider does not tell them.",
     "year": "The year, with four digits.",
 }

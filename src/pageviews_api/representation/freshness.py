@@ -20,6 +20,12 @@ FOR_A_DAY = "public, max-age=86400"
 FOR_A_MINUTE = "public, max-age=60"
 """For what may be replaced, or grow, any time."""
 
+PUBLIC = "public"
+"""Anybody may keep it."""
+
+PRIVATE = "private"
+"""Only who asked may keep it, no cache on the way."""
+
 NOT_AT_ALL = "no-store"
 """For what holds at this moment only."""
 
@@ -28,8 +34,8 @@ NOT_AT_ALL = "no-store"
 class Currency:
     """How current an answer is that was made of what the service holds.
 
-    ``left`` is how many seconds it is fresh for, negative where it is stale. ``fetched``: Wikimedia
-    had to be asked for it.
+    ``left`` is how many seconds it is fresh for, negative where it is stale. ``fetched``: who
+    counts had to be asked for it.
     """
 
     left: int
@@ -51,6 +57,13 @@ class Currency:
             f"public, max-age={max(self.left, 0)}, "
             f"stale-while-revalidate={WHILE_REVALIDATING}, stale-if-error={IF_ERROR}"
         )
+
+    def cache_control_for(self, whom: str) -> str:
+        """``Cache-Control`` of a site's numbers: ``whom`` is ``public`` or ``private``.
+
+        Nobody goes on with them when their time is up: it is short, and they need not be for all.
+        """
+        return f"{whom}, max-age={max(self.left, 0)}"
 
     @property
     def cache_status(self) -> str:

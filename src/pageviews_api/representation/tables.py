@@ -11,6 +11,7 @@ from datetime import date
 from functools import singledispatch
 from itertools import chain
 
+from pageviews_api.representation import site_rows
 from pageviews_api.representation.section_rows import beside, columns, parts
 from pageviews_api.representation.writers import Value
 from pageviews_api.schemas.archive import ArchivedSeries
@@ -30,6 +31,13 @@ from pageviews_api.schemas.pageviews import (
     ProjectSeries,
 )
 from pageviews_api.schemas.query import Granularity
+from pageviews_api.schemas.site_answers import (
+    SiteList,
+    SitePages,
+    SiteSeries,
+    SiteSummary,
+    SiteVisitors,
+)
 from pageviews_api.schemas.top import TopArticles, TopRange
 
 Row = Sequence[Value]
@@ -265,6 +273,31 @@ def _of_differences(answer: ArchiveDifferences) -> Table:
     )
     between = answer.earlier.date, answer.later.date
     return Table(_joined("changed", *between), columns, rows)
+
+
+@table.register
+def _of_sites(answer: SiteList) -> Table:
+    return Table(*site_rows.sites(answer))
+
+
+@table.register
+def _of_site_summary(answer: SiteSummary) -> Table:
+    return Table(*site_rows.summary(answer))
+
+
+@table.register
+def _of_site_series(answer: SiteSeries) -> Table:
+    return Table(*site_rows.series(answer))
+
+
+@table.register
+def _of_site_pages(answer: SitePages) -> Table:
+    return Table(*site_rows.pages(answer))
+
+
+@table.register
+def _of_site_visitors(answer: SiteVisitors) -> Table:
+    return Table(*site_rows.visitors(answer))
 
 
 ARCHIVED = (*SERIES, "outcome", *_DAY)

@@ -67,6 +67,20 @@ class RedisReadiness(HealthModel):
     status: Condition
 
 
+class SitesReadiness(HealthModel):
+    """Whether the providers of site analytics answer."""
+
+    status: Condition
+    failing: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Sites whose provider gave no usable answer when it was last asked; "
+            "it is not asked for this.",
+        ),
+    ]
+
+
 class Readiness(HealthModel):
     """Whether the service can serve, and what it has to do without."""
 
@@ -83,6 +97,7 @@ class Readiness(HealthModel):
                         "reason": None,
                     },
                     "redis": {"status": "off"},
+                    "sites": {"status": "off", "failing": 0},
                 }
             ]
         }
@@ -92,3 +107,4 @@ class Readiness(HealthModel):
     aqs: AqsReadiness
     archive: ArchiveReadiness
     redis: RedisReadiness
+    sites: SitesReadiness

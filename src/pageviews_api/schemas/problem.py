@@ -181,6 +181,14 @@ _PROBLEMS = (
         remedy="Set `ADMIN_TOKEN`, or use the command line where the service runs.",
     ),
     ProblemType(
+        slug="sites-disabled",
+        title="Sites disabled",
+        status=403,
+        meaning="The operator has configured no site's analytics, or has set neither "
+        "`SITES_TOKEN` nor `SITES_PUBLIC`, so that nobody may read them.",
+        remedy="Set them where the service runs; docs/sites.md says how.",
+    ),
+    ProblemType(
         slug="not-found",
         title="Not found",
         status=404,
@@ -433,6 +441,16 @@ UPSTREAM_PROBLEMS = (
     "upstream-timeout",
 )
 """What can befall every question that Wikimedia must answer."""
+
+SITE_PROBLEMS = (
+    *UPSTREAM_PROBLEMS,
+    "not-authorised",
+    "sites-disabled",
+    "unknown-site",
+    "upstream-key-refused",
+    "upstream-plan",
+)
+"""What can befall every question that a site's provider must answer."""
 
 ARCHIVE_PROBLEMS = (
     "invalid-request",
