@@ -368,6 +368,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which sites there are
+         * @description The sites that the operator has configured, each with its provider and its time zone.
+         */
+        get: operations["list_sites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A site's figures
+         * @description Visitors, visits and pageviews of some days together, and ratios made of them.
+         *
+         *     Days are those of the site's own time zone. `visitors` is `null` where the provider does not
+         *     tell it for such days: Matomo does for a day or a whole month. What Plausible tells of several
+         *     days counts a returning visitor once a day, so that only days compare between providers.
+         */
+        get: operations["get_site_summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A site's series
+         * @description The same figures for each day or month, without gaps.
+         *
+         *     A day of which the provider tells nothing is zero. `partial` marks a day that was not over
+         *     when it was asked about, and a month of which not all days are counted.
+         */
+        get: operations["get_site_timeseries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/pages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A site's top pages
+         * @description The most viewed pages of some days, by their path.
+         *
+         *     Addresses that differ only in what stands behind a `?` are one page. A path is what visitors'
+         *     browsers sent, true or made up: escape it before showing it.
+         */
+        get: operations["get_site_pages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is there now
+         * @description How many visitors were active in the last few minutes; asked at most once a minute.
+         */
+        get: operations["get_site_current"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/rest_v1/metrics/pageviews": {
         parameters: {
             query?: never;
@@ -1599,6 +1709,16 @@ export interface components {
             shared: boolean;
         };
         /**
+         * Change
+         * @description How much a figure has grown.
+         */
+        Change: {
+            /** @description The figure less the one compared with; `null` where one is. */
+            change: number | null;
+            /** @description The same in percent of what it is compared with, to two decimals; `null` where that is 0 or `null`. */
+            change_percent: number | null;
+        };
+        /**
          * ChangeKind
          * @description How a day's number changed.
          * @enum {string}
@@ -1744,6 +1864,24 @@ export interface components {
             previous_rank: number | null;
             /** @description Whether it was in no list of the period before; `null` where a list of it is missing and none of the others has it. New in the lists is not unseen before. */
             is_new: boolean | null;
+        };
+        /**
+         * ComparedSiteDay
+         * @description A day, and the one that is as many days before as the range is long.
+         */
+        ComparedSiteDay: {
+            /**
+             * Format: date
+             * @description The day, in the site's time zone.
+             */
+            date: string;
+            /**
+             * Format: date
+             * @description The day it is compared with.
+             */
+            base_date: string;
+            /** @description The figures of `base_date`. */
+            base: components["schemas"]["SiteFigures"];
         };
         /**
          * Comparison
@@ -2174,6 +2312,12 @@ export interface components {
             version: string;
         };
         /**
+         * Interval
+         * @description What one item of a site's series covers.
+         * @enum {string}
+         */
+        Interval: "day" | "month";
+        /**
          * KnownProject
          * @description A project of which Wikimedia has told us a number.
          */
@@ -2404,6 +2548,24 @@ export interface components {
          * @enum {string}
          */
         Outcome: "ok" | "no_data" | "failed";
+        /**
+         * PageFigures
+         * @description How much one page of a site was looked at; its path is without a query string.
+         */
+        PageFigures: {
+            /** @description Percent-decoded; visitors made it. */
+            path: string;
+            /** @description Visitors; `null` where the provider does not tell them. */
+            visitors: number | null;
+            /** @description Visits; `null` where the provider does not tell them. */
+            visits: number | null;
+            /** @description Pages looked at. */
+            pageviews: number;
+            /** @description Percent of the visits that began here and ended here. */
+            bounce_rate: number | null;
+            /** @description Seconds, on average. */
+            time_on_page: number | null;
+        };
         /**
          * PerMillion
          * @description The article's views for each million of the project, with the same access and agent.
@@ -2695,6 +2857,12 @@ export interface components {
             items: components["schemas"]["ProjectViews"][];
         };
         /**
+         * Provider
+         * @description Who counts a site's visits.
+         * @enum {string}
+         */
+        Provider: "plausible" | "matomo";
+        /**
          * RangedArticle
          * @description What is known of an article's views in a range: bounds, for no list has every article.
          */
@@ -2783,6 +2951,10 @@ export interface components {
          *       "redis": {
          *         "status": "off"
          *       },
+         *       "sites": {
+         *         "failing": 0,
+         *         "status": "off"
+         *       },
          *       "status": "ok"
          *     }
          */
@@ -2791,6 +2963,7 @@ export interface components {
             aqs: components["schemas"]["AqsReadiness"];
             archive: components["schemas"]["ArchiveReadiness"];
             redis: components["schemas"]["RedisReadiness"];
+            sites: components["schemas"]["SitesReadiness"];
         };
         /**
          * RecentBucket
@@ -2938,6 +3111,356 @@ export interface components {
              * @description When we first saw it loaded.
              */
             shown_at: string;
+        };
+        /**
+         * SiteChange
+         * @description How much each figure has grown.
+         */
+        SiteChange: {
+            /** @description Visitors; `null` where the provider does not tell them. */
+            visitors: components["schemas"]["Change"];
+            /** @description Visits; `null` where the provider does not tell them. */
+            visits: components["schemas"]["Change"];
+            /** @description Pages looked at. */
+            pageviews: components["schemas"]["Change"];
+            bounce_rate: components["schemas"]["Change"];
+            visit_duration: components["schemas"]["Change"];
+            views_per_visit: components["schemas"]["Change"];
+        };
+        /**
+         * SiteComparison
+         * @description The days of a range that are over, beside as many just before.
+         */
+        SiteComparison: {
+            /**
+             * @description `previous`: with as many days just before.
+             * @default previous
+             * @constant
+             */
+            compare: "previous";
+            /** @description The first day that is compared; `null` where no day is over yet. */
+            current_start: string | null;
+            /** @description The last of them: today is left out, as it is not over. */
+            current_end: string | null;
+            /** @description The first day compared with. */
+            base_start: string | null;
+            /** @description The last of them, included. */
+            base_end: string | null;
+            /** @description Why nothing is compared, where so. */
+            reason?: string | null;
+            /** @description The figures of the days that are compared. */
+            current: components["schemas"]["SiteFigures"] | null;
+            /** @description Those of the days compared with. */
+            base: components["schemas"]["SiteFigures"] | null;
+            change: components["schemas"]["SiteChange"] | null;
+        };
+        /**
+         * SiteFigures
+         * @description How much a site was visited in some days of its own time zone.
+         *
+         *     Ratios are computed here, of what the provider counted; ``null`` where there was no visit.
+         */
+        SiteFigures: {
+            /** @description Visitors; `null` where the provider does not tell them for such days. Of several days, Plausible counts a returning visitor once a day. */
+            visitors: number | null;
+            /** @description Visits; one ends after 30 idle minutes. */
+            visits: number;
+            /** @description Pages looked at. */
+            pageviews: number;
+            /** @description Percent of visits that looked at one page only. */
+            bounce_rate: number | null;
+            /** @description Seconds that a visit took, on average. */
+            visit_duration: number | null;
+            /** @description `pageviews` / `visits`. */
+            views_per_visit: number | null;
+        };
+        /**
+         * SiteList
+         * @description The sites that are configured.
+         * @example {
+         *       "items": [
+         *         {
+         *           "name": "matomo",
+         *           "provider": "matomo",
+         *           "timezone": "Europe/Berlin"
+         *         }
+         *       ]
+         *     }
+         */
+        SiteList: {
+            items: components["schemas"]["SiteName"][];
+        };
+        /**
+         * SiteName
+         * @description A site that can be asked about.
+         */
+        SiteName: {
+            /**
+             * @description Its name in URLs.
+             * @example matomo
+             */
+            name: string;
+            provider: components["schemas"]["Provider"];
+            /**
+             * @description Its time zone (IANA).
+             * @example Europe/Berlin
+             */
+            timezone: string;
+        };
+        /**
+         * SitePages
+         * @description The most viewed pages, the most viewed first; ties by path.
+         * @example {
+         *       "checked_at": "2026-11-22T12:00:00Z",
+         *       "end": "2026-11-21",
+         *       "items": [
+         *         {
+         *           "bounce_rate": 38.1,
+         *           "pageviews": 50,
+         *           "path": "/wiki/Earth",
+         *           "time_on_page": 114,
+         *           "visitors": 42,
+         *           "visits": 42
+         *         }
+         *       ],
+         *       "other_pageviews": null,
+         *       "partial": false,
+         *       "provider": "matomo",
+         *       "site": "matomo",
+         *       "stale": false,
+         *       "start": "2026-11-01",
+         *       "timezone": "Europe/Berlin"
+         *     }
+         */
+        SitePages: {
+            /** @description The site's name. */
+            site: string;
+            provider: components["schemas"]["Provider"];
+            /** @description The site's time zone (IANA); days are its own. */
+            timezone: string;
+            /**
+             * Format: date-time
+             * @description When the provider last told of everything in this answer.
+             */
+            checked_at: string;
+            /** @description True where that is longer ago than it should be: the provider is slow, or fails. */
+            stale: boolean;
+            /**
+             * Format: date
+             * @description The first day.
+             */
+            start: string;
+            /**
+             * Format: date
+             * @description The last day, included.
+             */
+            end: string;
+            /** @description Whether the last day was not over when the provider was asked. */
+            partial: boolean;
+            items: components["schemas"]["PageFigures"][];
+            /** @description Views that the provider tells only as a sum over further pages; `null` where it tells none. */
+            other_pageviews: number | null;
+        };
+        /**
+         * SitePoint
+         * @description The figures of a day, or of a month as far as it was asked for.
+         */
+        SitePoint: {
+            /** @description Visitors; `null` where the provider does not tell them for such days. Of several days, Plausible counts a returning visitor once a day. */
+            visitors: number | null;
+            /** @description Visits; one ends after 30 idle minutes. */
+            visits: number;
+            /** @description Pages looked at. */
+            pageviews: number;
+            /** @description Percent of visits that looked at one page only. */
+            bounce_rate: number | null;
+            /** @description Seconds that a visit took, on average. */
+            visit_duration: number | null;
+            /** @description `pageviews` / `visits`. */
+            views_per_visit: number | null;
+            /**
+             * Format: date
+             * @description The first day counted in, in the site's time zone.
+             */
+            start: string;
+            /**
+             * Format: date
+             * @description The last day counted in.
+             */
+            end: string;
+            /** @description Whether it is not over yet, or not all of the month was asked for. */
+            partial: boolean;
+        };
+        /**
+         * SiteSeries
+         * @description The figures of each day or month, oldest first, without gaps.
+         * @example {
+         *       "checked_at": "2026-11-22T12:00:00Z",
+         *       "end": "2026-11-21",
+         *       "interval": "day",
+         *       "items": [
+         *         {
+         *           "bounce_rate": 55.56,
+         *           "end": "2026-11-21",
+         *           "pageviews": 15,
+         *           "partial": false,
+         *           "start": "2026-11-21",
+         *           "views_per_visit": 1.67,
+         *           "visit_duration": 256.33,
+         *           "visitors": 9,
+         *           "visits": 9
+         *         }
+         *       ],
+         *       "partial": false,
+         *       "provider": "matomo",
+         *       "site": "matomo",
+         *       "stale": false,
+         *       "start": "2026-11-21",
+         *       "timezone": "Europe/Berlin"
+         *     }
+         */
+        SiteSeries: {
+            /** @description The site's name. */
+            site: string;
+            provider: components["schemas"]["Provider"];
+            /** @description The site's time zone (IANA); days are its own. */
+            timezone: string;
+            /**
+             * Format: date-time
+             * @description When the provider last told of everything in this answer.
+             */
+            checked_at: string;
+            /** @description True where that is longer ago than it should be: the provider is slow, or fails. */
+            stale: boolean;
+            /**
+             * Format: date
+             * @description The first day.
+             */
+            start: string;
+            /**
+             * Format: date
+             * @description The last day, included.
+             */
+            end: string;
+            /** @description Whether the last day was not over when the provider was asked. */
+            partial: boolean;
+            /** @description What one item covers. */
+            interval: components["schemas"]["Interval"];
+            items: components["schemas"]["SitePoint"][];
+            comparison?: components["schemas"]["SiteSeriesComparison"] | null;
+        };
+        /**
+         * SiteSeriesComparison
+         * @description Each day of a range that is over, beside one of as many just before.
+         */
+        SiteSeriesComparison: {
+            /**
+             * @description `previous`: with as many days just before.
+             * @default previous
+             * @constant
+             */
+            compare: "previous";
+            /** @description The first day that is compared; `null` where no day is over yet. */
+            current_start: string | null;
+            /** @description The last of them: today is left out, as it is not over. */
+            current_end: string | null;
+            /** @description The first day compared with. */
+            base_start: string | null;
+            /** @description The last of them, included. */
+            base_end: string | null;
+            /** @description Why nothing is compared, where so. */
+            reason?: string | null;
+            items: components["schemas"]["ComparedSiteDay"][];
+        };
+        /**
+         * SiteSummary
+         * @description The figures of some days together.
+         * @example {
+         *       "checked_at": "2026-11-22T12:00:00Z",
+         *       "end": "2026-11-21",
+         *       "partial": false,
+         *       "provider": "matomo",
+         *       "site": "matomo",
+         *       "stale": false,
+         *       "start": "2026-11-21",
+         *       "summary": {
+         *         "bounce_rate": 55.56,
+         *         "pageviews": 15,
+         *         "views_per_visit": 1.67,
+         *         "visit_duration": 256.33,
+         *         "visitors": 9,
+         *         "visits": 9
+         *       },
+         *       "timezone": "Europe/Berlin"
+         *     }
+         */
+        SiteSummary: {
+            /** @description The site's name. */
+            site: string;
+            provider: components["schemas"]["Provider"];
+            /** @description The site's time zone (IANA); days are its own. */
+            timezone: string;
+            /**
+             * Format: date-time
+             * @description When the provider last told of everything in this answer.
+             */
+            checked_at: string;
+            /** @description True where that is longer ago than it should be: the provider is slow, or fails. */
+            stale: boolean;
+            /**
+             * Format: date
+             * @description The first day.
+             */
+            start: string;
+            /**
+             * Format: date
+             * @description The last day, included.
+             */
+            end: string;
+            /** @description Whether the last day was not over when the provider was asked. */
+            partial: boolean;
+            summary: components["schemas"]["SiteFigures"];
+            comparison?: components["schemas"]["SiteComparison"] | null;
+        };
+        /**
+         * SiteVisitors
+         * @description How many are there now.
+         * @example {
+         *       "checked_at": "2026-11-22T12:00:00Z",
+         *       "provider": "matomo",
+         *       "site": "matomo",
+         *       "stale": false,
+         *       "timezone": "Europe/Berlin",
+         *       "visitors": 3,
+         *       "window_minutes": 30
+         *     }
+         */
+        SiteVisitors: {
+            /** @description The site's name. */
+            site: string;
+            provider: components["schemas"]["Provider"];
+            /** @description The site's time zone (IANA); days are its own. */
+            timezone: string;
+            /**
+             * Format: date-time
+             * @description When the provider last told of everything in this answer.
+             */
+            checked_at: string;
+            /** @description True where that is longer ago than it should be: the provider is slow, or fails. */
+            stale: boolean;
+            /** @description Visitors who were active just now. */
+            visitors: number;
+            /** @description Minutes within which they were active. */
+            window_minutes: number;
+        };
+        /**
+         * SitesReadiness
+         * @description Whether the providers of site analytics answer.
+         */
+        SitesReadiness: {
+            status: components["schemas"]["Condition"];
+            /** @description Sites whose provider gave no usable answer when it was last asked; it is not asked for this. */
+            failing: number;
         };
         /**
          * Span
@@ -5922,6 +6445,956 @@ export interface operations {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sites: {
+        parameters: {
+            query?: {
+                /** @description The form of the answer: `json`, `csv` (RFC 4180, UTF-8, with a heading), or `ndjson` (a JSON object a line, with the same columns). It wins over `Accept`. Default: what `Accept` prefers; `json`. */
+                format?: components["schemas"]["Format"];
+                /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
+                excel?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sites that are configured. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteList"];
+                    "text/csv; charset=utf-8; header=present": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not authorised */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sites disabled */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not acceptable */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_site_summary: {
+        parameters: {
+            query?: {
+                /** @description The form of the answer: `json`, `csv` (RFC 4180, UTF-8, with a heading), or `ndjson` (a JSON object a line, with the same columns). It wins over `Accept`. Default: what `Accept` prefers; `json`. */
+                format?: components["schemas"]["Format"];
+                /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
+                excel?: boolean;
+                /** @description The first day, in the site's time zone. Comes with `end`. */
+                start?: string;
+                /** @description The last day, included; today at the latest, and at most 400 days in all. Comes with `start`. */
+                end?: string;
+                /** @description Days that move with the site's calendar, in place of `start` and `end`: `latest-N` (the N days that ended with yesterday, N from 1 to 400), `last-week`, `last-month`, `last-year`, and up to today `this-week`, `this-month`, `this-year`. Default: `latest-30`. */
+                range?: string;
+                /** @description Compare with as many days just before. A day that is not over is left out: it would look like a fall. Comes as `comparison`. */
+                compare?: "previous";
+            };
+            header?: never;
+            path: {
+                /** @description A site's name; `/api/v1/sites` lists them. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures of some days together. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteSummary"];
+                    "text/csv; charset=utf-8; header=present": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not authorised */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sites disabled */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown site */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not acceptable */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream failed, upstream invalid, upstream rejected, upstream unreachable, upstream untrusted, upstream key refused, upstream plan */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream held back, upstream throttled */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream timeout */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_site_timeseries: {
+        parameters: {
+            query?: {
+                /** @description The form of the answer: `json`, `csv` (RFC 4180, UTF-8, with a heading), or `ndjson` (a JSON object a line, with the same columns). It wins over `Accept`. Default: what `Accept` prefers; `json`. */
+                format?: components["schemas"]["Format"];
+                /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
+                excel?: boolean;
+                /** @description The first day, in the site's time zone. Comes with `end`. */
+                start?: string;
+                /** @description The last day, included; today at the latest, and at most 400 days in all. Comes with `start`. */
+                end?: string;
+                /** @description Days that move with the site's calendar, in place of `start` and `end`: `latest-N` (the N days that ended with yesterday, N from 1 to 400), `last-week`, `last-month`, `last-year`, and up to today `this-week`, `this-month`, `this-year`. Default: `latest-30`. */
+                range?: string;
+                /** @description One item for each day, or calendar month. */
+                interval?: components["schemas"]["Interval"];
+                /** @description Compare with as many days just before. A day that is not over is left out: it would look like a fall. Comes as `comparison`. */
+                compare?: "previous";
+            };
+            header?: never;
+            path: {
+                /** @description A site's name; `/api/v1/sites` lists them. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures of each day or month, oldest first, without gaps. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteSeries"];
+                    "text/csv; charset=utf-8; header=present": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not authorised */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sites disabled */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown site */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not acceptable */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream failed, upstream invalid, upstream rejected, upstream unreachable, upstream untrusted, upstream key refused, upstream plan */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream held back, upstream throttled */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream timeout */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_site_pages: {
+        parameters: {
+            query?: {
+                /** @description The form of the answer: `json`, `csv` (RFC 4180, UTF-8, with a heading), or `ndjson` (a JSON object a line, with the same columns). It wins over `Accept`. Default: what `Accept` prefers; `json`. */
+                format?: components["schemas"]["Format"];
+                /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
+                excel?: boolean;
+                /** @description The first day, in the site's time zone. Comes with `end`. */
+                start?: string;
+                /** @description The last day, included; today at the latest, and at most 400 days in all. Comes with `start`. */
+                end?: string;
+                /** @description Days that move with the site's calendar, in place of `start` and `end`: `latest-N` (the N days that ended with yesterday, N from 1 to 400), `last-week`, `last-month`, `last-year`, and up to today `this-week`, `this-month`, `this-year`. Default: `latest-30`. */
+                range?: string;
+                /** @description How many pages to tell at the most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A site's name; `/api/v1/sites` lists them. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The most viewed pages, the most viewed first; ties by path. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SitePages"];
+                    "text/csv; charset=utf-8; header=present": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not authorised */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sites disabled */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown site */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not acceptable */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream failed, upstream invalid, upstream rejected, upstream unreachable, upstream untrusted, upstream key refused, upstream plan */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream held back, upstream throttled */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream timeout */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_site_current: {
+        parameters: {
+            query?: {
+                /** @description The form of the answer: `json`, `csv` (RFC 4180, UTF-8, with a heading), or `ndjson` (a JSON object a line, with the same columns). It wins over `Accept`. Default: what `Accept` prefers; `json`. */
+                format?: components["schemas"]["Format"];
+                /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
+                excel?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description A site's name; `/api/v1/sites` lists them. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many are there now. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteVisitors"];
+                    "text/csv; charset=utf-8; header=present": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not authorised */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sites disabled */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown site */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not acceptable */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream failed, upstream invalid, upstream rejected, upstream unreachable, upstream untrusted, upstream key refused, upstream plan */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream held back, upstream throttled */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream timeout */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
