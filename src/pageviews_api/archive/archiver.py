@@ -15,6 +15,7 @@ from itertools import islice
 
 from loguru import logger
 
+from pageviews_api.archive.clocks import SlowestClock
 from pageviews_api.archive.document import (
     KEPT_AFTER_LISTED,
     Archive,
@@ -34,7 +35,7 @@ from pageviews_api.archive.shelf import (
 )
 from pageviews_api.clients.pageviews import PageviewsClient
 from pageviews_api.clock import Clock
-from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange
+from pageviews_api.daterange import ONE_DAY, DateRange
 from pageviews_api.exceptions import ArchiveError, UpstreamError
 from pageviews_api.schemas.archive import ArchivedTop, Outcome
 from pageviews_api.schemas.names import has_articles, is_article
@@ -52,9 +53,6 @@ FETCHES_AT_ONCE = 2
 
 OVERDUE = timedelta(hours=24)
 """Without a run that succeeded for so long, somebody has to look."""
-
-WRONG_CLOCK = timedelta(minutes=5)
-"""A clock that differs so much from those we talk to is told of."""
 
 NOT_YET = "the day has not come by the clock of Wikimedia or of the store"
 """Why a day is refused where our own clock is ahead."""
@@ -165,6 +163,7 @@ class DailyArchiver:
         self._pageviews = pageviews
         self._shelf = shelf
         self._clock = clock
+        self._times = SlowestClock(clock, store=shelf, aqs=pageviews)
         self._plan = plan
         self._selection = selection
         self._one_at_a_time = asyncio.Lock()
@@ -217,7 +216,7 @@ class DailyArchiver:
                     raise
                 if only is None:  # a day that somebody asks for says nothing of the daily job
                     self._note(results)
-                self._check_clock()
+                self._times.tell_differences()
                 outcomes = {result.day.isoformat(): str(result.outcome) for result in results}
                 duration = round((self._clock.monotonic() - started) * 1000)
                 logger.bind(outcomes=outcomes, duration_ms=duration).info("archive run finished")
@@ -489,24 +488,8 @@ class DailyArchiver:
             logger.bind(hours=hours).critical("no archive run has succeeded for over a day")
 
     def _today(self) -> date:
-        """Tell the UTC day by whichever clock is behind: ours, the store's, or AQS'.
-
-        A clock that is ahead would have us archive a day that has not come.
-        """
-        ours = self._clock.now()
-        others = [one for one in (self._shelf.now(), self._pageviews.now()) if one is not None]
-        believed = [one.date() for one in others if one.date() > FIRST_DAY]
-        return min([ours.date(), *believed])
-
-    def _check_clock(self) -> None:
-        """Tell where our clock differs from those that we talk to."""
-        for whose, now in (("store", self._shelf.now()), ("aqs", self._pageviews.now())):
-            if now is None:
-                continue
-            ahead = self._clock.now() - now
-            if abs(ahead) > WRONG_CLOCK:
-                seconds = round(ahead.total_seconds())
-                logger.bind(whose=whose, ahead_s=seconds).warning("our clock differs")
+        """Tell the UTC day by whichever clock is behind: ours, the store's, or AQS'."""
+        return self._times.today()
 
 
 def _needed(
