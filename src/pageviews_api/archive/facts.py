@@ -12,7 +12,10 @@ from pageviews_api.schemas.archive import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What there is to say of an archive: counts are of series and of top lists."""
+    """What there is to say of an archive: counts are of series and of top lists.
+
+    In the archive of sites, each site is a series, and there is no list.
+    """
 
     window: DateRange
     observed_on: date

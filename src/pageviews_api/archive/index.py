@@ -4,11 +4,12 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from loguru import logger
 
-from pageviews_api.archive.encoding import decode
 from pageviews_api.archive.facts import Facts
+from pageviews_api.archive.form import PAGEVIEWS, Form
 from pageviews_api.clients.archive_store import ArchiveStore, ListedArchive, sha256
 from pageviews_api.clock import Clock
 from pageviews_api.exceptions import ArchiveCorruptError, ArchiveError, ArchiveUnavailableError
@@ -49,10 +50,11 @@ class Entry:
 
 
 class ArchiveIndex:
-    """Knows the archives by their listing and by what is kept beside them."""
+    """Knows the archives, all of one form, by their listing and by what is kept beside them."""
 
-    def __init__(self, store: ArchiveStore, *, clock: Clock) -> None:
+    def __init__(self, store: ArchiveStore, *, clock: Clock, form: Form[Any] = PAGEVIEWS) -> None:
         self._store = store
+        self._form = form
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
         self._reads = asyncio.Semaphore(READS_AT_ONCE)
@@ -140,7 +142,7 @@ class ArchiveIndex:
                 stored = await self._store.read(listed.day)
                 if stored is None:
                     return None
-                facts = Facts.of(await asyncio.to_thread(decode, listed.day, stored.body))
+                facts = await asyncio.to_thread(self._form.facts_in, listed.day, stored.body)
                 digest = await asyncio.to_thread(sha256, stored.body)
             entry = Entry(listed.day, listed.size, listed.tag, digest, facts)
             self._remember(entry)

@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic
 
 from loguru import logger
 
-from pageviews_api.archive.document import Archive, differing_days, is_better
-from pageviews_api.archive.encoding import decode, encode
+from pageviews_api.archive.document import Archive
 from pageviews_api.archive.facts import Facts
+from pageviews_api.archive.form import PAGEVIEWS, D, Form
 from pageviews_api.archive.journal import Journal
 from pageviews_api.clients.archive_store import ArchiveStore, StoredArchive, sha256
 from pageviews_api.clock import Clock
@@ -87,8 +87,8 @@ class Standing:
         return dict.fromkeys(done, True) | dict.fromkeys(self.incomplete, False)
 
 
-class ArchiveShelf:
-    """Reads and keeps archives. Every change of the store is logged.
+class Shelf(Generic[D]):
+    """Reads and keeps archives of one form. Every change of the store is logged.
 
     ``wrote`` is called after each.
     """
@@ -96,6 +96,7 @@ class ArchiveShelf:
     def __init__(
         self,
         store: ArchiveStore,
+        form: Form[D],
         *,
         clock: Clock,
         tries: int = TRIES,
@@ -103,12 +104,13 @@ class ArchiveShelf:
         wrote: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
+        self._form = form
         self._wrote = wrote
         self._clock = clock
         self._tries = tries
         self._jitter = jitter
         self._known_complete: set[date] = set()
-        self._unsaved: dict[date, Archive] = {}
+        self._unsaved: dict[date, D] = {}
 
     @property
     def location(self) -> str:
@@ -118,10 +120,6 @@ class ArchiveShelf:
     def now(self) -> datetime | None:
         """Tell the time by the store's own clock; None if it has not told it."""
         return self._store.now()
-
-    def journal(self) -> Journal:
-        """Begin to keep the progress of a run."""
-        return Journal(self._store)
 
     async def look(self, days: Iterable[date]) -> Standing:
         """Look how the archives of these days stand.
@@ -144,7 +142,7 @@ class ArchiveShelf:
         standing.incomplete |= self._unsaved.keys()
         return standing
 
-    async def before(self, day: date) -> Archive | None:
+    async def before(self, day: date) -> D | None:
         """Tell what earlier passes have of a day: what could not be stored yet, or is stored.
 
         Raises
@@ -154,7 +152,7 @@ class ArchiveShelf:
         """
         return self._unsaved.get(day) or await self.read(day)
 
-    async def read(self, day: date) -> Archive | None:
+    async def read(self, day: date) -> D | None:
         """Read a day's archive; None if there is none.
 
         Raises
@@ -165,9 +163,9 @@ class ArchiveShelf:
             The store cannot be read.
         """
         stored = await self._store.read(day)
-        return None if stored is None else await _decoded(day, stored)
+        return None if stored is None else await self._decoded(day, stored)
 
-    async def newest_of(self, days: Iterable[date]) -> Archive | None:
+    async def newest_of(self, days: Iterable[date]) -> D | None:
         """Read the newest archive of these days that can be read; None if none can.
 
         Raises
@@ -192,10 +190,10 @@ class ArchiveShelf:
         if stored is None:
             raise ArchiveUnavailableError(f"{self._store.key(day)} is gone")
         logger.bind(day=day, key=self._store.key(day)).info("archive is complete already")
-        facts = Facts.of(await _decoded(day, stored))
+        facts = self._form.facts(await self._decoded(day, stored))
         return await self._result(day, DayOutcome.UNCHANGED, facts, stored.body)
 
-    async def keep(self, archive: Archive, *, run_id: str) -> DayResult:
+    async def keep(self, archive: D, *, run_id: str) -> DayResult:
         """Put an archive into the store, unless what is there tells as much.
 
         A store that fails is tried again for a while. Of what could not be stored the newest two
@@ -215,7 +213,7 @@ class ArchiveShelf:
             return DayResult(
                 day,
                 DayOutcome.FAILED,
-                Facts.of(archive),
+                self._form.facts(archive),
                 reason=str(e),
                 refused=isinstance(e, ArchiveDeniedError),
             )
@@ -237,7 +235,7 @@ class ArchiveShelf:
         if archive is not None:
             (standing.complete if archive.complete else standing.incomplete).add(day)
 
-    async def _write_repeatedly(self, archive: Archive, run_id: str) -> DayResult:
+    async def _write_repeatedly(self, archive: D, run_id: str) -> DayResult:
         delay = FIRST_RETRY
         for _ in range(self._tries - 1):
             try:
@@ -251,15 +249,15 @@ class ArchiveShelf:
             delay = min(2 * delay, LAST_RETRY)
         return await _to_its_end(self._write(archive, run_id))
 
-    async def _write(self, archive: Archive, run_id: str) -> DayResult:
+    async def _write(self, archive: D, run_id: str) -> DayResult:
         day, started = archive.day, self._clock.monotonic()
-        body = await asyncio.to_thread(encode, archive)
+        body = await asyncio.to_thread(self._form.encode, archive)
         stored = await self._store.read(day)
         if stored is not None:
-            earlier = await _decoded(day, stored)
-            if not is_better(archive, earlier):
+            earlier = await self._decoded(day, stored)
+            if not self._form.is_better(archive, earlier):
                 return await self._leave(archive, earlier, stored)
-        facts = Facts.of(archive)
+        facts = self._form.facts(archive)
         try:
             if stored is None:
                 await self._store.create(day, body, run_id=run_id, about=facts.as_notes())
@@ -285,11 +283,11 @@ class ArchiveShelf:
         ).info("archive written, read back and compared")
         return result
 
-    async def _leave(self, archive: Archive, first: Archive, stored: StoredArchive) -> DayResult:
+    async def _leave(self, archive: D, first: D, stored: StoredArchive) -> DayResult:
         """Leave what was there first; where it differs, say by how much."""
         day = archive.day
-        result = await self._result(day, DayOutcome.UNCHANGED, Facts.of(first), stored.body)
-        differing = await asyncio.to_thread(differing_days, archive, first)
+        result = await self._result(day, DayOutcome.UNCHANGED, self._form.facts(first), stored.body)
+        differing = await asyncio.to_thread(self._form.differing_days, archive, first)
         logger.bind(
             day=day,
             key=result.key,
@@ -304,9 +302,27 @@ class ArchiveShelf:
         digest = await asyncio.to_thread(sha256, body)
         return DayResult(day, outcome, facts, self._store.key(day), len(body), digest)
 
+    async def _decoded(self, day: date, stored: StoredArchive) -> D:
+        return await asyncio.to_thread(self._form.decode, day, stored.body)
 
-async def _decoded(day: date, stored: StoredArchive) -> Archive:
-    return await asyncio.to_thread(decode, day, stored.body)
+
+class ArchiveShelf(Shelf[Archive]):
+    """The shelf of the archives of Wikimedia's numbers."""
+
+    def __init__(
+        self,
+        store: ArchiveStore,
+        *,
+        clock: Clock,
+        tries: int = TRIES,
+        jitter: Callable[[], float] = random.random,
+        wrote: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(store, PAGEVIEWS, clock=clock, tries=tries, jitter=jitter, wrote=wrote)
+
+    def journal(self) -> Journal:
+        """Begin to keep the progress of a run."""
+        return Journal(self._store)
 
 
 async def _to_its_end(write: Coroutine[Any, Any, DayResult]) -> DayResult:
