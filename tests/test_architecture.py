@@ -95,7 +95,9 @@ PURE_ARCHIVE = {
     "archive.due",
     "archive.encoding",
     "archive.facts",
+    "archive.form",
     "archive.rankings",
+    "archive.sites.document",
 }
 """The part of the archive that only decides: it does not know any store, either."""
 

@@ -21,7 +21,11 @@ from pageviews_api.archive.index import ArchiveIndex
 from pageviews_api.archive.observations import Observations
 from pageviews_api.archive.reader import ArchiveReader
 from pageviews_api.archive.runs import ArchiveRuns
-from pageviews_api.archive.shelf import TRIES, ArchiveShelf, DayOutcome
+from pageviews_api.archive.shelf import TRIES, ArchiveShelf, DayOutcome, Shelf
+from pageviews_api.archive.sites.archiver import TRIES as SITES_TRIES
+from pageviews_api.archive.sites.archiver import SitesArchiver
+from pageviews_api.archive.sites.catalogue import SitesCatalogue
+from pageviews_api.archive.sites.document import SITES
 from pageviews_api.archive.top_lists import ArchivedTopLists
 from pageviews_api.article_sets.batches import ArticleBatches
 from pageviews_api.budget import CircuitBreaker, CircuitState, Gate, RequestGate
@@ -38,7 +42,7 @@ from pageviews_api.clients.sites import Sites
 from pageviews_api.clients.top_lists import TopLists
 from pageviews_api.clock import Clock
 from pageviews_api.config import Settings
-from pageviews_api.exceptions import ArchiveError, UpstreamError
+from pageviews_api.exceptions import ArchiveError, ConfigurationError, UpstreamError
 from pageviews_api.provider_clients import open_sites
 from pageviews_api.scheduler import ScheduledTask
 from pageviews_api.schemas.data_state import ArchiveCoverage, Budget, DataState
@@ -70,6 +74,9 @@ ARCHIVE_LEASE = 60.0
 ASK_AGAIN_FOR_TURN = timedelta(minutes=15)
 """How long a process waits that let another one archive."""
 
+SITES_PLACE = "sites"
+"""What takes the place of ``archives`` in the prefix, or folder, of the sites' archive."""
+
 LOOK_FOR_TURN = 1.0
 """Seconds between two looks whether another one still archives, where somebody waits for it."""
 
@@ -95,6 +102,8 @@ class Resources:
     archiver: DailyArchiver
     archive_task: ScheduledTask
     archive_runs: ArchiveRuns
+    sites_archiver: SitesArchiver
+    sites_catalogue: SitesCatalogue
     article_batches: ArticleBatches
     sites: Sites
 
@@ -113,14 +122,31 @@ class Resources:
             paused=self.gate.paused,
         )
         archive, redis = await self._archive_readiness(), self._redis_readiness()
-        sites = self._sites_readiness()
-        degraded = Condition.DEGRADED in {aqs.status, archive.status, redis.status, sites.status}
+        sites, site_archive = self._sites_readiness(), self._site_archive_readiness()
+        conditions = {aqs.status, archive.status, redis.status, sites.status}
+        conditions |= {site_archive.status} if site_archive else set()
+        degraded = Condition.DEGRADED in conditions
         return Readiness(
             status=Condition.DEGRADED if degraded else Condition.OK,
             aqs=aqs,
             archive=archive,
+            site_archive=site_archive,
             redis=redis,
             sites=sites,
+        )
+
+    def _site_archive_readiness(self) -> ArchiveReadiness | None:
+        """Tell of the sites' archive, in words that tell nothing of them; None without sites."""
+        if not self.sites_archiver.has_sites:
+            return None
+        state, enabled = self.sites_archiver.state, self.settings.archive_enabled
+        failed = enabled and state.last_error is not None
+        status = Condition.DEGRADED if failed else Condition.OK
+        return ArchiveReadiness(
+            status=status if enabled else Condition.OFF,
+            last_run=state.last_run,
+            last_success=state.last_success,
+            reason="the last run did not get all it wanted" if failed else None,
         )
 
     def _sites_readiness(self) -> SitesReadiness:
@@ -270,6 +296,18 @@ async def open_resources(
         )
         stack.push_async_callback(runs.aclose)
         sites = await stack.enter_async_context(open_sites(settings, clock, shared))
+        sites_store = _sites_store(store, configured=bool(sites.names()))
+        sites_index = ArchiveIndex(sites_store, clock=clock, form=SITES)
+        sites_reader = ArchiveReader(sites_store, sites_index)
+        stack.push_async_callback(sites_reader.aclose)
+        sites_shelf = Shelf(
+            sites_store,
+            SITES,
+            clock=clock,
+            tries=min(store_tries, SITES_TRIES),
+            wrote=sites_index.forget,
+        )
+        sites_archiver = SitesArchiver(sites, sites_shelf, clock=clock)
         yield Resources(
             settings=settings,
             clock=clock,
@@ -290,8 +328,14 @@ async def open_resources(
                 index, reader, clock=clock, deadline=deadline, notice=notice
             ),
             archiver=archiver,
-            archive_task=_archive_task(archiver, store, settings, clock, shared=shared),
+            archive_task=_archive_task(
+                archiver, store, settings, clock, shared=shared, sites=sites_archiver
+            ),
             archive_runs=runs,
+            sites_archiver=sites_archiver,
+            sites_catalogue=SitesCatalogue(
+                sites_index, sites_reader, clock=clock, deadline=deadline, notice=notice
+            ),
             article_batches=ArticleBatches(pageviews, gate=gate, clock=clock),
             sites=sites,
         )
@@ -372,7 +416,9 @@ def _plan(settings: Settings) -> ArchivePlan:
     )
 
 
-async def _open_store(settings: Settings, clock: Clock, stack: AsyncExitStack) -> ArchiveStore:
+async def _open_store(
+    settings: Settings, clock: Clock, stack: AsyncExitStack
+) -> S3ArchiveStore | FolderArchiveStore:
     if settings.archive_bucket is None:
         log = logger.bind(folder=str(settings.archive_dir))
         if settings.render:
@@ -381,6 +427,25 @@ async def _open_store(settings: Settings, clock: Clock, stack: AsyncExitStack) -
             log.info("no ARCHIVE_BUCKET: archives go to a folder")
         return FolderArchiveStore(settings.archive_dir)
     return await _bucket(settings, clock, stack, settings.archive_bucket, settings.archive_prefix)
+
+
+def _sites_store(
+    archives: S3ArchiveStore | FolderArchiveStore, *, configured: bool
+) -> ArchiveStore:
+    """Give the sites' archive a place of its own: what it holds is not public.
+
+    Raises
+    ------
+    ConfigurationError
+        The other archives are there already.
+    """
+    store = archives.beside(SITES_PLACE)
+    if configured and store.location == archives.location:
+        name = "ARCHIVE_DIR" if isinstance(archives, FolderArchiveStore) else "ARCHIVE_PREFIX"
+        raise ConfigurationError(
+            f"{name} ends with {SITES_PLACE}, where the archive of the configured sites goes"
+        )
+    return store
 
 
 async def _articles_file(
@@ -428,6 +493,7 @@ def _archive_task(
     clock: Clock,
     *,
     shared: Shared | None,
+    sites: SitesArchiver | None = None,
 ) -> ScheduledTask:
     checked = settings.archive_bucket is None  # a folder was looked at before the task begins
 
@@ -442,15 +508,36 @@ def _archive_task(
         waiting = any(result.outcome is DayOutcome.WAITING for result in results)
         return ASK_AGAIN_FOR_DATA if waiting else None
 
+    async def archive_all(today_due: bool) -> timedelta | None:  # noqa: FBT001  # as `archive`
+        try:
+            wish = await archive(today_due)
+        except Exception:
+            await _archive_sites(sites, today_due=today_due)
+            raise
+        await _archive_sites(sites, today_due=today_due)
+        return wish
+
     async def archive_in_turn(today_due: bool) -> timedelta | None:  # noqa: FBT001  # as `archive`
         if shared is None:
-            return await archive(today_due)
+            return await archive_all(today_due)
         async with shared.hold("archive", lease=ARCHIVE_LEASE) as ours:
-            return await archive(today_due) if ours else ASK_AGAIN_FOR_TURN
+            return await archive_all(today_due) if ours else ASK_AGAIN_FOR_TURN
 
     return ScheduledTask(
         "archive", archive_in_turn, settings.archive_schedule, now=clock.now, sleep=clock.sleep
     )
+
+
+async def _archive_sites(sites: SitesArchiver | None, *, today_due: bool) -> None:
+    """Archive the sites; whatever befalls that does nothing to the other archives."""
+    if sites is None:
+        return
+    try:
+        await sites.run(today_due=today_due)
+    except ArchiveError:
+        return  # the archiver has logged it, and readiness tells of it
+    except Exception as e:  # noqa: BLE001  # a fault of it must not count as one of the others
+        logger.opt(exception=e).error("archiving sites has a fault")
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -12,7 +13,11 @@ from pageviews_api.cli.long_work import finish, shown
 from pageviews_api.cli.session import USAGE, fail, settings_or_exit
 from pageviews_api.clock import SystemClock
 from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange, parse_day
-from pageviews_api.exceptions import ArchiveCorruptError, InvalidDateRangeError
+from pageviews_api.exceptions import (
+    ArchiveCorruptError,
+    InvalidDateRangeError,
+    PageviewsApiError,
+)
 from pageviews_api.schemas.selection import parse_selection
 
 if TYPE_CHECKING:
@@ -54,7 +59,7 @@ def run(
         str | None, typer.Option("--date", help="One day (UTC), such as 2026-11-22.")
     ] = None,
 ) -> None:
-    """Archive today and the days that were missed, or one day.
+    """Archive today and the days that were missed, or one day; of configured sites as well.
 
     The exit code is 0 if every archive is complete, else 1: run it again later, it fetches only
     what is missing.
@@ -71,7 +76,8 @@ def backfill(
 ) -> None:
     """Archive each of these days, the newest first; what is observed after its day is marked late.
 
-    Each series is fetched once for all days, of which there may be 366. Exit codes as for run.
+    Each series, and each site, is fetched once for all days, of which there may be 366. Exit codes
+    as for run.
     """
     settings = settings_or_exit()
     _make(settings, _days(start, end, at_most=MAX_BACKFILL))
@@ -161,16 +167,40 @@ async def _with(settings: "Settings", work: "Callable[[Resources], Awaitable[T]]
 
 
 def _make(settings: "Settings", only: DateRange | None) -> None:
-    async def archive(resources: "Resources") -> "list[DayResult]":
-        archiver = resources.archiver
+    async def archive(resources: "Resources") -> "list[_Made]":
+        archiver, sites = resources.archiver, resources.sites_archiver
         async with shown(archiver.state, settings), resources.archive_turn():
-            return await archiver.run(only=only, patient=False)
+            made = [await _attempt(archiver.run(only=only, patient=False))]
+            if sites.has_sites:  # they have nothing to do with how the others went
+                made.append(await _attempt(sites.run(only=only), what=report.SITES))
+        return made
 
-    results = finish(lambda: _with(settings, archive), when_stopped=GOES_ON)
-    results.sort(key=lambda result: result.day, reverse=True)
-    _print(report.summary(results))
-    if not all(result.is_done for result in results):
+    made = finish(lambda: _with(settings, archive), when_stopped=GOES_ON)
+    for one in made:
+        if one.fault is None:
+            _print(report.summary(one.results, what=one.what))
+    for one in made:
+        if one.fault is not None:
+            fail(str(one.fault))
+    if not all(result.is_done for one in made for result in one.results):
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What came of a run: results, the newest day first, or a fault."""
+
+    what: str
+    results: "tuple[DayResult, ...]" = ()
+    fault: PageviewsApiError | None = None
+
+
+async def _attempt(run: "Awaitable[list[DayResult]]", *, what: str = report.ARCHIVES) -> _Made:
+    try:
+        results = await run
+    except PageviewsApiError as e:
+        return _Made(what, fault=e)
+    return _Made(what, tuple(sorted(results, key=lambda result: result.day, reverse=True)))
 
 
 async def _rows(index: "ArchiveIndex", days: "Iterable[date]") -> "list[Entry | report.Unreadable]":

@@ -41,9 +41,13 @@ class Tally:
         return json.dumps(dict(zip(("archives", "bad", "without_sha256"), counts, strict=True)))
 
 
-def summary(results: "Iterable[DayResult]") -> str:
+ARCHIVES = "archive"
+SITES = "archive of the sites"
+
+
+def summary(results: "Iterable[DayResult]", *, what: str = ARCHIVES) -> str:
     """Tell in one or two lines for each day how its archive stands."""
-    return "\n".join(map(_result, results)) or "every archive is complete already"
+    return "\n".join(map(_result, results)) or f"every {what} is complete already"
 
 
 def _result(result: "DayResult") -> str:

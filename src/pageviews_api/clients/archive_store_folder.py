@@ -116,6 +116,10 @@ class FolderArchiveStore:
         self._timeout = timeout
         self._worker = _Worker()
 
+    def beside(self, name: str) -> "FolderArchiveStore":
+        """Give a store of its own for other archives, in the folder ``name`` beside this one."""
+        return FolderArchiveStore(self._folder.parent / name, timeout=self._timeout)
+
     @property
     def location(self) -> str:
         """The folder's absolute path."""

@@ -154,6 +154,16 @@ class S3ArchiveStore:
         self._timeout = timeout
         self._server = RemoteClock(clock or SystemClock())
 
+    def beside(self, name: str) -> "S3ArchiveStore":
+        """Give a store of its own for other archives: ``archives/`` has ``sites/`` beside it."""
+        before = self._prefix.removesuffix("/").rpartition("/")[0]
+        prefix = f"{before}/{name}/" if before else f"{name}/"
+        store = S3ArchiveStore(
+            self._client, bucket=self._bucket, prefix=prefix, timeout=self._timeout
+        )
+        store._server = self._server
+        return store
+
     @property
     def location(self) -> str:
         """The address as ``s3://bucket/prefix``."""

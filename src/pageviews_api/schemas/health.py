@@ -96,6 +96,12 @@ class Readiness(HealthModel):
                         "last_success": "2026-11-22T04:15:09Z",
                         "reason": None,
                     },
+                    "site_archive": {
+                        "status": "ok",
+                        "last_run": "2026-11-22T04:15:09Z",
+                        "last_success": "2026-11-22T04:15:10Z",
+                        "reason": None,
+                    },
                     "redis": {"status": "off"},
                     "sites": {"status": "off", "failing": 0},
                 }
@@ -106,5 +112,13 @@ class Readiness(HealthModel):
     status: Condition
     aqs: AqsReadiness
     archive: ArchiveReadiness
+    site_archive: Annotated[
+        ArchiveReadiness | None,
+        Field(
+            exclude_if=lambda value: value is None,
+            description="The same of the sites' own archive; there only where sites are "
+            "configured.",
+        ),
+    ] = None
     redis: RedisReadiness
     sites: SitesReadiness

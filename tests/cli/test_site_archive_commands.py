@@ -1,0 +1,128 @@
+"""What ``archive run`` does where sites are configured."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from pageviews_api import resources as module
+from pageviews_api.archive.shelf import DayResult, Shelf
+from pageviews_api.archive.sites.archiver import SitesArchiver
+from pageviews_api.archive.sites.document import SITES
+from pageviews_api.cli import app
+from pageviews_api.clients.archive_store_folder import FolderArchiveStore
+from pageviews_api.clock import SystemClock
+from pageviews_api.exceptions import ArchiveUnavailableError, UpstreamTimeoutError
+from tests.support.archived_site import ArchivedFakeSite, FakeSites
+from tests.support.processes import DEAD, environment
+
+TODAY = datetime.now(UTC).date()
+"""By the machine's own clock, as a command lives by it."""
+
+EARLIER = TODAY - timedelta(days=3)
+
+Given = Callable[..., ArchivedFakeSite]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Name the folder of the sites' archives."""
+    return tmp_path / "sites"
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Given:
+    """Let the command meet a site; ``failure`` is what befalls the other archive."""
+    for name, value in environment(DEAD, ARCHIVE_DIR=str(folder.with_name("archives"))).items():
+        if name != "PATH":
+            monkeypatch.setenv(name, value)
+    real = module.open_resources
+
+    def give(failure: Exception | None = None) -> ArchivedFakeSite:
+        site = ArchivedFakeSite(SystemClock(), "blog", ZoneInfo("Pacific/Auckland"))
+
+        @asynccontextmanager
+        async def opened(*args: Any, **more: Any) -> AsyncIterator[module.Resources]:  # noqa: ANN401  # passed on
+            async with real(*args, **more) as resources:
+
+                async def run(**_: object) -> list[DayResult]:
+                    if failure is not None:
+                        raise failure
+                    return []
+
+                monkeypatch.setattr(resources.archiver, "run", run)
+                clock = SystemClock()
+                shelf = Shelf(FolderArchiveStore(folder), SITES, clock=clock)
+                sites = SitesArchiver(FakeSites(site), shelf, clock=clock)
+                yield replace(resources, sites_archiver=sites)
+
+        monkeypatch.setattr(module, "open_resources", opened)
+        return site
+
+    return give
+
+
+def call(*words: str) -> Result:
+    """Run one of the archive's commands within this process."""
+    return CliRunner().invoke(app, ["archive", *words])
+
+
+def test_run__archives_sites(given: Given, folder: Path) -> None:
+    """The sites are archived after the other archive, and the output says so."""
+    site = given()
+    day = ("--date", str(EARLIER))
+    first = call("run", *day)
+    assert first.exit_code == 0, first.output
+    assert f"{EARLIER}  written, complete, late  sites/{EARLIER}.json" in first.stdout
+    assert (folder / f"{EARLIER}.json").is_file()
+
+    again = call("run", *day)
+    assert again.exit_code == 0
+    assert f"{EARLIER}  unchanged, complete, late" in again.stdout
+    assert len(site.asked) == 1
+
+
+def test_run__other_archive_fails(given: Given, folder: Path) -> None:
+    """Where the other archive cannot be made, that of the sites is, and the exit code is 1."""
+    given(failure=UpstreamTimeoutError("aqs", "gave no answer in time"))
+    result = call("run", "--date", str(EARLIER))
+    assert result.exit_code == 1
+    assert f"{EARLIER}  written, complete, late" in result.stdout
+    assert "gave no answer in time" in result.stderr
+    assert (folder / f"{EARLIER}.json").is_file()
+
+
+def test_run__site_fails(given: Given, folder: Path) -> None:
+    """Where a site cannot be had, the exit code is 1, and nothing is written."""
+    given().failure = UpstreamTimeoutError("matomo", "gave no answer in time")
+    result = call("run", "--date", str(EARLIER))
+    assert result.exit_code == 1
+    assert f"{EARLIER}  failed  no day is known: gave no answer in time" in result.stdout
+    assert not (folder / f"{EARLIER}.json").exists()
+
+
+def test_run__store_of_sites_fails(given: Given, folder: Path) -> None:
+    """Where the sites' store cannot be read, the other archive's results are told even so."""
+    given()
+    folder.write_bytes(b"no folder")
+    result = call("run", "--date", str(EARLIER))
+    assert result.exit_code == 1
+    assert "every archive is complete already" in result.stdout
+    assert "pageviews-api: " in result.stderr
+    assert not isinstance(result.exception, ArchiveUnavailableError)
+
+
+def test_backfill__days_of_a_month(given: Given, folder: Path) -> None:
+    """Many days are asked for at once."""
+    site = given()
+    start = TODAY - timedelta(days=20)
+    result = call("backfill", "--start", str(start), "--end", str(EARLIER))
+    assert result.exit_code == 0, result.output
+    assert len(list(folder.glob("*.json"))) == 18
+    assert [len(days) for days in site.asked] == [47]
