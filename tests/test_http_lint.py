@@ -19,6 +19,7 @@ from tests.conftest import YESTERDAY
 from tests.routers.test_aqs_passed_on import BASE, BODIES, COUNTRIES, COUNTRY_TOP, DEVICES
 from tests.support import aqs_faults, raw_http
 from tests.support.aqs_faults import Behaviour
+from tests.support.archived_site import put_sites
 from tests.support.archives import archive, put, series, top_list
 from tests.support.clock import FakeClock, SkippingClock
 from tests.support.fake_aqs import FakeAqs
@@ -167,6 +168,7 @@ async def served(
             told = {series("Strasbourg"): [1, 2, 3], series(None): [40, 50, 60]}
             top = [top_list(day - timedelta(days=1), "Strasbourg", "Paris")]
             await put(app.state.resources.store, archive(day, told, top=top))
+        await put_sites(app.state.resources.store.beside("sites"), ARCHIVED)
         yield Served(url, app, aqs, clock)
 
 

@@ -52,6 +52,12 @@ NOT_ASKING_AQS = {
 }
 """The errors of what is answered without AQS."""
 
+SITE_ARCHIVES = {
+    "/api/v1/sites/archives": {400, 401, 403, 406, 414, 422, 429, 503},
+    "/api/v1/sites/archives/{date}": {400, 401, 403, 404, 406, 414, 422, 429, 502, 503},
+}
+"""The same of the archives that are not for everybody."""
+
 ABOUT_SITES = {"/api/v1/sites": {400, 401, 403, 406, 414, 422, 429}} | {
     f"/api/v1/sites/{{site}}/{what}": {400, 401, 403, 404, 406, 414, 422, 429, 502, 503, 504}
     for what in ("summary", "timeseries", "pages", "current")
@@ -299,7 +305,7 @@ def problem_examples(document: Schema, content: Schema) -> list[Schema]:
 
 def test_errors__are_problems(document: Schema) -> None:
     """Every error is published as a problem document, with examples; FastAPI's own is gone."""
-    elsewhere = NOT_ASKING_AQS | ABOUT_SITES
+    elsewhere = NOT_ASKING_AQS | SITE_ARCHIVES | ABOUT_SITES
     for path, operation in own_operations(document):
         errors = {int(status) for status in operation["responses"]} - {200, 202, 304}
         assert 422 in errors

@@ -44,6 +44,7 @@ from pageviews_api.routers import (
     health,
     problems,
     projects,
+    site_archives,
     sites,
     top,
 )
@@ -61,6 +62,7 @@ from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries
 from pageviews_api.schemas.sections import Comparison, UnusualDays
 from pageviews_api.schemas.site_answers import SitePages
+from pageviews_api.schemas.site_archive import SiteArchiveList, SitesDocument
 from pageviews_api.schemas.top import TopArticles, TopRange
 from pageviews_api.shared import Shared
 
@@ -117,6 +119,8 @@ WITH_EXAMPLE = (
     ObservedSeries,
     ProjectSeries,
     Readiness,
+    SiteArchiveList,
+    SitesDocument,
     SitePages,
     TopArticles,
     TopHistory,
@@ -128,6 +132,7 @@ WITH_EXAMPLE = (
 ROUTES = (
     *(article_sets, articles, charts, projects, top),
     *(archives, archive_runs, data_state),
+    site_archives,
     sites,
     *(aqs, get_views),
     *(problems, health),

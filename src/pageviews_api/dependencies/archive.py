@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query
 from pageviews_api.archive.catalogue import ArchiveCatalogue
 from pageviews_api.archive.differences import ArchiveComparisons
 from pageviews_api.archive.runs import ArchiveRuns
+from pageviews_api.archive.sites.catalogue import SitesCatalogue
 from pageviews_api.archive.top_lists import ArchivedTopLists
 from pageviews_api.daterange import FIRST_DAY, DateRange, check_asked_days
 from pageviews_api.dependencies.pageviews import series_of
@@ -54,6 +55,13 @@ async def _archive_catalogue(resources: ResourcesDep) -> ArchiveCatalogue:
 
 
 ArchiveCatalogueDep = Annotated[ArchiveCatalogue, Depends(_archive_catalogue)]
+
+
+async def _sites_catalogue(resources: ResourcesDep) -> SitesCatalogue:
+    return resources.sites_catalogue
+
+
+SitesCatalogueDep = Annotated[SitesCatalogue, Depends(_sites_catalogue)]
 
 
 async def _archive_comparisons(resources: ResourcesDep) -> ArchiveComparisons:

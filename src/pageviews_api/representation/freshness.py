@@ -20,6 +20,10 @@ FOR_A_DAY = "public, max-age=86400"
 FOR_A_MINUTE = "public, max-age=60"
 """For what may be replaced, or grow, any time."""
 
+PRIVATE_FOR_A_DAY = "private, max-age=86400"
+PRIVATE_FOR_A_MINUTE = "private, max-age=60"
+"""The same for what is told to whoever has a token, and kept by nobody else."""
+
 PUBLIC = "public"
 """Anybody may keep it."""
 

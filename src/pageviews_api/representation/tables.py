@@ -38,6 +38,8 @@ from pageviews_api.schemas.site_answers import (
     SiteSummary,
     SiteVisitors,
 )
+from pageviews_api.schemas.site_archive import SiteArchiveList, SitesDocument
+from pageviews_api.schemas.site_metrics import SiteFigures
 from pageviews_api.schemas.top import TopArticles, TopRange
 
 Row = Sequence[Value]
@@ -250,6 +252,39 @@ def _of_archives(answer: ArchiveList) -> Table:
         for one in answer.items
     )
     return Table("archives", columns, rows)
+
+
+@table.register
+def _of_site_archives(answer: SiteArchiveList) -> Table:
+    columns = (
+        *("date", "observed_on", "late", "complete", "window_start", "window_end"),
+        *("sites_ok", "sites_failed", "known_days", "size", "sha256", "reason"),
+    )
+    rows = (
+        [
+            *(one.date, one.observed_on, one.late, one.complete),
+            *((one.window.start, one.window.end) if one.window else (None, None)),
+            *((one.sites.ok, one.sites.failed) if one.sites else (None, None)),
+            *(one.known_days, one.size, one.sha256, one.reason),
+        ]
+        for one in answer.items
+    )
+    return Table("site_archives", columns, rows)
+
+
+@table.register
+def _of_sites_document(answer: SitesDocument) -> Table:
+    figures = tuple(SiteFigures.model_fields)
+    rows = (
+        [site.site, site.provider, site.timezone, day.date, *_fields(day, figures)]
+        for site in answer.sites
+        for day in site.days
+    )
+    return Table(
+        _joined("site_archive", answer.date),
+        ("site", "provider", "timezone", "date", *figures),
+        rows,
+    )
 
 
 @table.register

@@ -45,7 +45,7 @@ async def list_archives(
     An archive is named for the day on which it was due; it holds the days before that one.
     """
     answer = await archives.page(asked)
-    return _leading_on(request, await reply.kept(answer, FOR_A_MINUTE), answer.next_cursor)
+    return leading_on(request, await reply.kept(answer, FOR_A_MINUTE), answer.next_cursor)
 
 
 @router.get(
@@ -66,7 +66,7 @@ async def diff_archives(
     answer = await comparisons.differences(asked)
     both = answer.earlier.complete and answer.later.complete
     response = await reply.kept(answer, _keep(is_complete=both))
-    return _leading_on(request, response, answer.next_cursor)
+    return leading_on(request, response, answer.next_cursor)
 
 
 @router.get(
@@ -132,7 +132,7 @@ def _keep(*, is_complete: bool) -> str:
     return FOR_A_DAY if is_complete else FOR_A_MINUTE
 
 
-def _leading_on(request: Request, response: Response, cursor: str | None) -> Response:
+def leading_on(request: Request, response: Response, cursor: str | None) -> Response:
     """Lead to the next page (RFC 8288), if there is one."""
     if cursor is not None:
         url = request.url.include_query_params(cursor=cursor)
