@@ -36,6 +36,7 @@ MAY_USE = {
     | {"annotations", "budget", "cache", "days", "namespaces", "series", "top_range"},
     "archive": PURE | {"clients", "days", "series"},
     "article_sets": PURE | {"budget", "clients"},
+    "side_by_side": PURE | {"clients", "days"},
     "representation": frozenset({"daterange", "exceptions", "schemas"}),
     "config": frozenset({"exceptions", "schemas"}),
     "logs": frozenset[str](),
@@ -45,7 +46,7 @@ MAY_USE = {
     | {"provider_clients", "scheduler", "shared", "shared_gate"},
     "dependencies": PURE
     | {"archive", "article_sets", "clients", "exception_handlers"}
-    | {"middleware", "representation", "resources"},
+    | {"middleware", "representation", "resources", "side_by_side"},
     "routers": PURE
     | {"", "archive", "charts", "clients", "dependencies", "representation", "series"},
     "openapi": frozenset({"schemas"}),
@@ -101,7 +102,11 @@ PURE_ARCHIVE = {
 }
 """The part of the archive that only decides: it does not know any store, either."""
 
+PURE_SIDE_BY_SIDE = {"side_by_side.lags", "side_by_side.points", "side_by_side.site_days"}
+"""The part of it that asks nobody."""
+
 PURE_SUMS = {
+    *PURE_SIDE_BY_SIDE,
     *("annotations", "charts", "days", "namespaces", "representation", "series", "top_range"),
 }
 """What only decides, sums and draws."""

@@ -63,6 +63,7 @@ QUERIES = {
     "/api/v1/articles": "?project=fr.wikipedia&article=Strasbourg&article=Nobody_reads_this",
     "/api/v1/archives/diff": f"?start={ARCHIVED - timedelta(days=1)}&end={ARCHIVED}",
     "/api/v1/top/{project}/history": "?article=Strasbourg",
+    "/api/v1/sites/{site}/compare": "?project=fr.wikipedia&article=Strasbourg",
 }
 """What must be asked where something must."""
 

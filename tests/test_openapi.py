@@ -60,7 +60,7 @@ SITE_ARCHIVES = {
 
 ABOUT_SITES = {"/api/v1/sites": {400, 401, 403, 406, 414, 422, 429}} | {
     f"/api/v1/sites/{{site}}/{what}": {400, 401, 403, 404, 406, 414, 422, 429, 502, 503, 504}
-    for what in ("summary", "timeseries", "pages", "current")
+    for what in ("summary", "timeseries", "pages", "current", "compare")
 }
 """The errors of what the provider of a site's analytics is asked."""
 
@@ -190,6 +190,8 @@ def test_parameters__are_described(document: Schema) -> None:
         ("/api/v1/top/{project}/history", "article"),
         ("/api/v1/articles", "article"),
         ("/api/v1/articles", "project"),
+        ("/api/v1/sites/{site}/compare", "article"),
+        ("/api/v1/sites/{site}/compare", "project"),
     }
     for path, operation in operations(document):
         for parameter in operation.get("parameters", []):

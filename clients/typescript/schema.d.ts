@@ -478,6 +478,36 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page beside an article
+         * @description How often a page of the site, or all of it, and an article were looked at, day by day.
+         *
+         *     A site's day is one of its own time zone, of 23 to 25 hours; an article's is a UTC day. Those
+         *     of one date stand side by side, with the site's offset: they overlap, but for as many hours.
+         *
+         *     `lag` tells by how many days the article follows the site, or goes before it. It is `null`
+         *     unless one of the lags is clearly ahead of all others; each lag's rank correlation is told in
+         *     any case. That one follows the other says nothing of a cause.
+         *
+         *     Where one side cannot be told, the other is told all the same, and `site_reason` or
+         *     `article_reason` says why.
+         */
+        get: operations["compare_site"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/rest_v1/metrics/pageviews": {
         parameters: {
             query?: never;
@@ -1688,6 +1718,45 @@ export interface components {
             rank: number;
         };
         /**
+         * BothDays
+         * @description A date: the site's day of its own time zone, and the article's UTC day.
+         */
+        BothDays: {
+            /**
+             * Format: date
+             * @description Of a day at the site, and of a UTC day.
+             */
+            date: string;
+            /** @description Views on the site; `null` where they are not known. */
+            site_views: number | null;
+            /** @description `ok`: the provider's number. `zero`: it counted nothing. `partial`: the day was not over at the site when it was asked about; it counts nowhere. `missing`: it could not be learned now. */
+            site_status: components["schemas"]["SiteDayStatus"];
+            /** @description Views of the article; `null` where not known. */
+            article_views: number | null;
+            /** @description What is known of them, as in the article's own series. */
+            article_status: components["schemas"]["DayStatus"];
+            /** @description How long the site's day is: 24 hours, or 23 or 25 if clocks change. */
+            site_day_hours: number;
+            /** @description How far the site's clock is ahead of UTC when its day begins. With `+01:00` its day begins an hour before the article's of the same date. */
+            site_utc_offset: string;
+        };
+        /**
+         * BothSummary
+         * @description Both sides over the days that are over, and whose number is known of both.
+         */
+        BothSummary: {
+            /** @description `null` where there is no such day. */
+            site_views: number | null;
+            /** @description `null` where there is no such day. */
+            article_views: number | null;
+            /** @description How many such days there are. */
+            days_common: number;
+            /** @description Days that were asked for. */
+            days_in_range: number;
+            /** @description Whether every asked day is one. */
+            complete: boolean;
+        };
+        /**
          * Budget
          * @description What may be asked of Wikimedia now.
          */
@@ -2353,6 +2422,30 @@ export interface components {
             items: components["schemas"]["KnownProject"][];
             /** @description What else to know; set where the data are a sample. */
             notice?: string | null;
+        };
+        /**
+         * LagSection
+         * @description By how many days the article follows the site, where that can be told.
+         */
+        LagSection: {
+            /** @description Days by which the article is later than the site; negative where the site is later. `null` unless one lag is clearly ahead of all others. */
+            lag: number | null;
+            /** @description Why `lag` is `null`, where it is. */
+            reason: string | null;
+            /** @description Every lag, from -7 to 7. */
+            values: components["schemas"]["LagValue"][];
+        };
+        /**
+         * LagValue
+         * @description How alike both sides are if the article is taken some days later.
+         */
+        LagValue: {
+            /** @description Days: the site's day is beside the article's so many days later. Negative: earlier. */
+            lag: number;
+            /** @description Spearman's rank correlation after the weekdays are taken out, to four decimals; `null` where too few days are known, or one side does not change. */
+            correlation: number | null;
+            /** @description Pairs of days that it is told by. */
+            days: number;
         };
         /**
          * Layout
@@ -3113,6 +3206,188 @@ export interface components {
             shown_at: string;
         };
         /**
+         * SideBySide
+         * @description A page of a site, or all of them, beside an article.
+         *
+         *     A site's day is one of its own time zone, an article's is a UTC day: those of one date overlap,
+         *     and do not coincide unless the offset is zero. ``checked_at`` is that of the side that was
+         *     checked longest ago.
+         * @example {
+         *       "access": "all-access",
+         *       "agent": "user",
+         *       "article": "Earth",
+         *       "article_reason": "aqs gave no complete answer in time.",
+         *       "checked_at": "2026-11-22T12:00:00Z",
+         *       "end": "2026-11-10",
+         *       "items": [
+         *         {
+         *           "article_status": "missing",
+         *           "article_views": null,
+         *           "date": "2026-11-08",
+         *           "site_day_hours": 24,
+         *           "site_status": "zero",
+         *           "site_utc_offset": "+01:00",
+         *           "site_views": 0
+         *         },
+         *         {
+         *           "article_status": "missing",
+         *           "article_views": null,
+         *           "date": "2026-11-09",
+         *           "site_day_hours": 24,
+         *           "site_status": "zero",
+         *           "site_utc_offset": "+01:00",
+         *           "site_views": 0
+         *         },
+         *         {
+         *           "article_status": "missing",
+         *           "article_views": null,
+         *           "date": "2026-11-10",
+         *           "site_day_hours": 24,
+         *           "site_status": "ok",
+         *           "site_utc_offset": "+01:00",
+         *           "site_views": 17
+         *         }
+         *       ],
+         *       "lag": {
+         *         "lag": null,
+         *         "reason": "Too few days are known of both: 0, and 56 are needed.",
+         *         "values": [
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": -7
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": -6
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": -5
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": -4
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": -3
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": -2
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": -1
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": 0
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": 1
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": 2
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": 3
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": 4
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": 5
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": 6
+         *           },
+         *           {
+         *             "correlation": null,
+         *             "days": 0,
+         *             "lag": 7
+         *           }
+         *         ]
+         *       },
+         *       "notice": null,
+         *       "path": null,
+         *       "project": "en.wikipedia",
+         *       "provider": "matomo",
+         *       "reason": null,
+         *       "site": "blog",
+         *       "site_reason": null,
+         *       "stale": true,
+         *       "start": "2026-11-08",
+         *       "summary": {
+         *         "article_views": null,
+         *         "complete": false,
+         *         "days_common": 0,
+         *         "days_in_range": 3,
+         *         "site_views": null
+         *       },
+         *       "timezone": "Europe/Berlin"
+         *     }
+         */
+        SideBySide: {
+            /** @description The site's name. */
+            site: string;
+            provider: components["schemas"]["Provider"];
+            /** @description The site's time zone (IANA); days are its own. */
+            timezone: string;
+            /**
+             * Format: date-time
+             * @description When the provider last told of everything in this answer.
+             */
+            checked_at: string;
+            /** @description True where that is longer ago than it should be: the provider is slow, or fails. */
+            stale: boolean;
+            /** @description The page, decoded; `null` is all pages. */
+            path: string | null;
+            /** @description The Wikimedia project, as AQS names it. */
+            project: string;
+            /** @description The article's exact title, with underscores. */
+            article: string;
+            /** @description How the page was reached. */
+            access: components["schemas"]["Access"];
+            agent: components["schemas"]["Agent"];
+            /** @description `null` where no day of the range is over. */
+            start: string | null;
+            /** @description The last day, included. */
+            end: string | null;
+            /** @description Why `items` is empty, where it is. */
+            reason?: string | null;
+            /** @description Why the site's side could not be told, where that is so. */
+            site_reason?: string | null;
+            /** @description Why the article's side could not be told, where that is so. */
+            article_reason?: string | null;
+            /** @description What else to know; set where the data are a sample. */
+            notice?: string | null;
+            summary: components["schemas"]["BothSummary"];
+            /** @description Oldest first, without gaps. */
+            items: components["schemas"]["BothDays"][];
+            lag: components["schemas"]["LagSection"];
+        };
+        /**
          * SiteChange
          * @description How much each figure has grown.
          */
@@ -3154,6 +3429,12 @@ export interface components {
             base: components["schemas"]["SiteFigures"] | null;
             change: components["schemas"]["SiteChange"] | null;
         };
+        /**
+         * SiteDayStatus
+         * @description What is known of a site's day.
+         * @enum {string}
+         */
+        SiteDayStatus: "ok" | "zero" | "partial" | "missing";
         /**
          * SiteFigures
          * @description How much a site was visited in some days of its own time zone.
@@ -7296,6 +7577,218 @@ export interface operations {
                 };
             };
             /** @description Unknown site */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not acceptable */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream failed, upstream invalid, upstream rejected, upstream unreachable, upstream untrusted, upstream key refused, upstream plan */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream held back, upstream throttled */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Upstream timeout */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_site: {
+        parameters: {
+            query: {
+                /** @description The form of the answer: `json`, `csv` (RFC 4180, UTF-8, with a heading), or `ndjson` (a JSON object a line, with the same columns). It wins over `Accept`. Default: what `Accept` prefers; `json`. */
+                format?: components["schemas"]["Format"];
+                /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
+                excel?: boolean;
+                /** @description The first date, from 2015-07-01 on: of the article a UTC day, of the site a day of its own time zone. Comes with `end`. */
+                start?: string;
+                /** @description The last date, included; at most 400 days in all. Comes with `start`. */
+                end?: string;
+                /** @description Days that move with time, in place of `start` and `end`, up to the newest that is over both in UTC and at the site: `latest-N` (N from 1 to 400), `this-week`, `last-week`, `this-month`, `last-month`, `this-year`, `last-year`. Default: `latest-90`. */
+                range?: string;
+                /** @description A Wikimedia project, as AQS names it. */
+                project: string;
+                /** @description A title, with spaces or underscores. Upper and lower case count. */
+                article: string;
+                /** @description The page of the site: its path, from `/` on, as in the site's list of pages or percent-encoded as browsers show it. No query string. Default: all pages. */
+                path?: string;
+                /** @description How the page was reached. Default: as the operator set it; `all-access`. */
+                access?: components["schemas"]["Access"];
+                /** @description Who looked. Default: as the operator set it; `user`, which is people. */
+                agent?: components["schemas"]["Agent"];
+            };
+            header?: never;
+            path: {
+                /** @description A site's name; `/api/v1/sites` lists them. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of a site, or all of them, beside an article. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SideBySide"];
+                    "text/csv; charset=utf-8; header=present": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not authorised */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sites disabled */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Article never viewed, unknown project, unknown site */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

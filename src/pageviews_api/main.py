@@ -44,6 +44,7 @@ from pageviews_api.routers import (
     health,
     problems,
     projects,
+    side_by_side,
     site_archives,
     sites,
     top,
@@ -61,6 +62,7 @@ from pageviews_api.schemas.data_state import DataState, KnownProjects
 from pageviews_api.schemas.health import Readiness
 from pageviews_api.schemas.pageviews import ArticleSeries, ProjectSeries
 from pageviews_api.schemas.sections import Comparison, UnusualDays
+from pageviews_api.schemas.side_by_side import SideBySide
 from pageviews_api.schemas.site_answers import SitePages
 from pageviews_api.schemas.site_archive import SiteArchiveList, SitesDocument
 from pageviews_api.schemas.top import TopArticles, TopRange
@@ -119,6 +121,7 @@ WITH_EXAMPLE = (
     ObservedSeries,
     ProjectSeries,
     Readiness,
+    SideBySide,
     SiteArchiveList,
     SitesDocument,
     SitePages,
@@ -134,6 +137,7 @@ ROUTES = (
     *(archives, archive_runs, data_state),
     site_archives,
     sites,
+    *(sites, side_by_side),
     *(aqs, get_views),
     *(problems, health),
 )

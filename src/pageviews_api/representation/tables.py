@@ -31,6 +31,7 @@ from pageviews_api.schemas.pageviews import (
     ProjectSeries,
 )
 from pageviews_api.schemas.query import Granularity
+from pageviews_api.schemas.side_by_side import BothDays, SideBySide
 from pageviews_api.schemas.site_answers import (
     SiteList,
     SitePages,
@@ -333,6 +334,13 @@ def _of_site_pages(answer: SitePages) -> Table:
 @table.register
 def _of_site_visitors(answer: SiteVisitors) -> Table:
     return Table(*site_rows.visitors(answer))
+
+
+@table.register
+def _of_side_by_side(answer: SideBySide) -> Table:
+    columns = tuple(BothDays.model_fields)
+    name = _joined(answer.site, answer.project, answer.article, answer.start, answer.end)
+    return Table(name, columns, (_fields(one, columns) for one in answer.items))
 
 
 ARCHIVED = (*SERIES, "outcome", *_DAY)

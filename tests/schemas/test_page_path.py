@@ -1,0 +1,49 @@
+"""The path of a page, as it is read."""
+
+import pytest
+from pydantic_core import PydanticCustomError
+
+from pageviews_api.schemas.side_by_side import MOST_IN_A_PATH, read_path
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/", "/"),
+        ("/wiki/Earth", "/wiki/Earth"),
+        ("/wiki/Café", "/wiki/Café"),
+        ("/wiki/Caf%C3%A9", "/wiki/Café"),
+        ("/100%", "/100%"),
+        ("/100%25", "/100%"),
+        ("/a%2520b", "/a%20b"),
+        ("/what%3F", "/what?"),
+        ("/C%23", "/C#"),
+        ("/" + "%C3%A9" * (MOST_IN_A_PATH - 1), "/" + "é" * (MOST_IN_A_PATH - 1)),
+    ],
+)
+def test_path__decoded_once(text: str, path: str) -> None:
+    """A path is percent-decoded once, as those of a list of pages are; decoded ones stay."""
+    assert read_path(text) == path
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "does not begin with /"),
+        ("wiki/Earth", "does not begin with /"),
+        ("https://example.org/", "does not begin with /"),
+        ("/search?q=a", "holds a query string"),
+        ("/?", "holds a query string"),
+        ("/" + "a" * MOST_IN_A_PATH, "longer than 2000"),
+        ("/a\nb", "control character"),
+        ("/a%00b", "control character"),
+        ("/a%C2%85b", "control character"),
+        ("/a\u2028b", "control character"),
+        ("/a\ud800", "invalid Unicode"),
+        ("/caf%E9", "not percent-encoded UTF-8"),
+    ],
+)
+def test_path__refused(text: str, why: str) -> None:
+    """What is no path, holds a query string, or cannot be one is refused with the reason."""
+    with pytest.raises(PydanticCustomError, match=why):
+        read_path(text)
