@@ -53,8 +53,8 @@ NOT_ASKING_AQS = {
 """The errors of what is answered without AQS."""
 
 SITE_ARCHIVES = {
-    "/api/v1/sites/archives": {400, 401, 403, 406, 414, 422, 429, 503},
-    "/api/v1/sites/archives/{date}": {400, 401, 403, 404, 406, 414, 422, 429, 502, 503},
+    "/api/v1/site-archives": {400, 401, 403, 406, 414, 422, 429, 503},
+    "/api/v1/site-archives/{date}": {400, 401, 403, 404, 406, 414, 422, 429, 502, 503},
 }
 """The same of the archives that are not for everybody."""
 

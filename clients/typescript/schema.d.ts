@@ -368,6 +368,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/site-archives": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Archives of the sites
+         * @description The archives of the configured sites, newest first, and the days that have none.
+         *
+         *     An archive is named for the day on which it was due; it holds the days before that one.
+         */
+        get: operations["list_site_archives"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/site-archives/{date}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One archive of sites
+         * @description The archive of a day, byte for byte as it was written; as rows, one for each day of a site.
+         *
+         *     The bytes were checked against their SHA-256, which is also the `ETag`.
+         */
+        get: operations["get_site_archive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites": {
         parameters: {
             query?: never;
@@ -1250,6 +1294,54 @@ export interface components {
              * @default []
              */
             points: components["schemas"]["DayPoint"][];
+        };
+        /**
+         * ArchivedSite
+         * @description One site as it was observed.
+         */
+        ArchivedSite: {
+            /** @description The name under which it is configured here. */
+            site: string;
+            provider: components["schemas"]["Provider"];
+            /** @description The IANA name of the zone that its days are of. */
+            timezone: string;
+            /** @description `failed`: its provider gave no usable answer. */
+            outcome: components["schemas"]["SiteOutcome"];
+            /** @description Why it `failed`; then without days. */
+            reason?: string | null;
+            /**
+             * @description Days of the window that had not been over for an hour when the provider was asked; a later pass gets them.
+             * @default []
+             */
+            not_finished: string[];
+            /**
+             * @description The other days of the window, oldest first.
+             * @default []
+             */
+            days: components["schemas"]["ArchivedSiteDay"][];
+        };
+        /**
+         * ArchivedSiteDay
+         * @description A finished day of a site, as its provider told it.
+         */
+        ArchivedSiteDay: {
+            /**
+             * Format: date
+             * @description A day of the site's own time zone.
+             */
+            date: string;
+            /** @description Visitors; `null` where the provider does not tell them for such days. Of several days, Plausible counts a returning visitor once a day. */
+            visitors: number | null;
+            /** @description Visits; one ends after 30 idle minutes. */
+            visits: number;
+            /** @description Pages looked at. */
+            pageviews: number;
+            /** @description Percent of visits that looked at one page only. */
+            bounce_rate: number | null;
+            /** @description Seconds that a visit took, on average. */
+            visit_duration: number | null;
+            /** @description `pageviews` / `visits`. */
+            views_per_visit: number | null;
         };
         /**
          * ArchivedTop
@@ -3044,6 +3136,12 @@ export interface components {
          *       "redis": {
          *         "status": "off"
          *       },
+         *       "site_archive": {
+         *         "last_run": "2026-11-22T04:15:09Z",
+         *         "last_success": "2026-11-22T04:15:10Z",
+         *         "reason": null,
+         *         "status": "ok"
+         *       },
          *       "sites": {
          *         "failing": 0,
          *         "status": "off"
@@ -3055,6 +3153,8 @@ export interface components {
             status: components["schemas"]["Condition"];
             aqs: components["schemas"]["AqsReadiness"];
             archive: components["schemas"]["ArchiveReadiness"];
+            /** @description The same of the sites' own archive; there only where sites are configured. */
+            site_archive?: components["schemas"]["ArchiveReadiness"] | null;
             redis: components["schemas"]["RedisReadiness"];
             sites: components["schemas"]["SitesReadiness"];
         };
@@ -3388,6 +3488,82 @@ export interface components {
             lag: components["schemas"]["LagSection"];
         };
         /**
+         * SiteArchiveItem
+         * @description One archive of the sites, as the list tells of it.
+         */
+        SiteArchiveItem: {
+            /**
+             * Format: date
+             * @description The UTC day.
+             */
+            date: string;
+            /** @description The UTC day of the latest fetch in it. */
+            observed_on: string | null;
+            /** @description Whether that was after `date`. */
+            late: boolean | null;
+            /** @description Whether nothing failed and every day was over; never replaced then. */
+            complete: boolean | null;
+            /** @description The days that it tells of, in each site's zone. */
+            window: components["schemas"]["Span"] | null;
+            sites: components["schemas"]["SiteCounts"] | null;
+            /** @description Days that it tells, over all its sites. */
+            known_days: number | null;
+            /** @description Bytes, before compression. */
+            size: number;
+            /** @description Of its bytes, as 64 lower-case hexadecimal digits. */
+            sha256: string | null;
+            /** @description Why the rest is `null`, where it is; `null` elsewhere. */
+            reason: string | null;
+        };
+        /**
+         * SiteArchiveList
+         * @description Of which days the sites are archived, and of which not.
+         * @example {
+         *       "gaps": [],
+         *       "items": [
+         *         {
+         *           "complete": true,
+         *           "date": "2026-11-12",
+         *           "known_days": 1,
+         *           "late": false,
+         *           "observed_on": "2026-11-12",
+         *           "reason": null,
+         *           "sha256": "e7510a81722d85f7b5dbb2a9bf8738151b3776bf15f89fda3f4aacb1ff959148",
+         *           "sites": {
+         *             "failed": 0,
+         *             "ok": 1
+         *           },
+         *           "size": 409,
+         *           "window": {
+         *             "end": "2026-11-11",
+         *             "start": "2026-11-11"
+         *           }
+         *         }
+         *       ],
+         *       "newest": "2026-11-12",
+         *       "next_cursor": null,
+         *       "notice": null,
+         *       "oldest": "2026-11-12",
+         *       "total": 1
+         *     }
+         */
+        SiteArchiveList: {
+            /** @description Newest first. */
+            items: components["schemas"]["SiteArchiveItem"][];
+            /** @description The newest archived day. */
+            newest: string | null;
+            /** @description The oldest archived day. */
+            oldest: string | null;
+            /** @description How many days are archived. */
+            total: number;
+            /** @description The days without an archive, oldest first: of the last 365 up to yesterday (today's archive may still be due), from the first archive on. */
+            gaps: components["schemas"]["Span"][];
+            /** @description The `cursor` of the next page, to which the header `Link` leads; `null` on the last one. */
+            next_cursor: string | null;
+            /** @description What else to know; set where the data are a sample. */
+            notice?: string | null;
+        };
+        /**
          * SiteChange
          * @description How much each figure has grown.
          */
@@ -3428,6 +3604,16 @@ export interface components {
             /** @description Those of the days compared with. */
             base: components["schemas"]["SiteFigures"] | null;
             change: components["schemas"]["SiteChange"] | null;
+        };
+        /**
+         * SiteCounts
+         * @description How many sites an archive holds, by what came of asking for them.
+         */
+        SiteCounts: {
+            /** @description Their providers told days. */
+            ok: number;
+            /** @description They could not be had. */
+            failed: number;
         };
         /**
          * SiteDayStatus
@@ -3488,6 +3674,12 @@ export interface components {
              */
             timezone: string;
         };
+        /**
+         * SiteOutcome
+         * @description How it went to ask for a site's days.
+         * @enum {string}
+         */
+        SiteOutcome: "ok" | "failed";
         /**
          * SitePages
          * @description The most viewed pages, the most viewed first; ties by path.
@@ -3733,6 +3925,70 @@ export interface components {
             visitors: number;
             /** @description Minutes within which they were active. */
             window_minutes: number;
+        };
+        /**
+         * SitesDocument
+         * @description The archive of the sites of day `date`: the 30 days before it, as their providers told them.
+         *
+         *     The same facts give the same bytes: no time of day, no run's name is inside.
+         * @example {
+         *       "complete": true,
+         *       "date": "2026-11-12",
+         *       "late": false,
+         *       "observed_on": "2026-11-12",
+         *       "schema_version": 1,
+         *       "sites": [
+         *         {
+         *           "days": [
+         *             {
+         *               "bounce_rate": 57.14,
+         *               "date": "2026-11-11",
+         *               "pageviews": 17,
+         *               "views_per_visit": 2.43,
+         *               "visit_duration": 356.57,
+         *               "visitors": 7,
+         *               "visits": 7
+         *             }
+         *           ],
+         *           "not_finished": [],
+         *           "outcome": "ok",
+         *           "provider": "matomo",
+         *           "reason": null,
+         *           "site": "matomo",
+         *           "timezone": "Europe/Berlin"
+         *         }
+         *       ],
+         *       "window": {
+         *         "end": "2026-11-11",
+         *         "start": "2026-11-11"
+         *       }
+         *     }
+         */
+        SitesDocument: {
+            /**
+             * @description The version of this format.
+             * @default 1
+             * @constant
+             */
+            schema_version: 1;
+            /**
+             * Format: date
+             * @description The UTC day.
+             */
+            date: string;
+            /**
+             * Format: date
+             * @description The UTC day of the latest fetch in it.
+             */
+            observed_on: string;
+            /** @description Whether that was after `date`. */
+            late: boolean;
+            /** @description The days that it covers, in each site's zone. */
+            window: components["schemas"]["Window"];
+            /** @description Nothing failed, and every day of the window was over in the zone of every site when its provider was asked. A complete archive is never replaced. */
+            complete: boolean;
+            /** @description By name. */
+            sites: components["schemas"]["ArchivedSite"][];
         };
         /**
          * SitesReadiness
@@ -6720,6 +6976,348 @@ export interface operations {
             };
             /** @description Too many requests */
             429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_site_archives: {
+        parameters: {
+            query?: {
+                /** @description The form of the answer: `json`, `csv` (RFC 4180, UTF-8, with a heading), or `ndjson` (a JSON object a line, with the same columns). It wins over `Accept`. Default: what `Accept` prefers; `json`. */
+                format?: components["schemas"]["Format"];
+                /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
+                excel?: boolean;
+                /** @description How many to tell of at the most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Of which days the sites are archived, and of which not. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteArchiveList"];
+                    "text/csv; charset=utf-8; header=present": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not authorised */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sites disabled */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not acceptable */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Archive unavailable */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_site_archive: {
+        parameters: {
+            query?: {
+                /** @description The form of the answer: `json`, `csv` (RFC 4180, UTF-8, with a heading), or `ndjson` (a JSON object a line, with the same columns). It wins over `Accept`. Default: what `Accept` prefers; `json`. */
+                format?: components["schemas"]["Format"];
+                /** @description Only with `csv`: written for spreadsheets, with a byte order mark, and with an apostrophe before text that they would take for a formula. */
+                excel?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The archive's UTC day, as `2017-01-01`. */
+                date: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive of the sites of day `date`: the 30 days before it, as their providers told them. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SitesDocument"];
+                    "text/csv; charset=utf-8; header=present": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description It is what `If-None-Match` names. There is no body. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unknown host */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not authorised */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sites disabled */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not archived */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not acceptable */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description URI too long */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid request */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Archive corrupt */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Archive unavailable */
+            503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     "Cache-Control": components["headers"]["Cache-Control"];

@@ -135,9 +135,7 @@ WITH_EXAMPLE = (
 ROUTES = (
     *(article_sets, articles, charts, projects, top),
     *(archives, archive_runs, data_state),
-    site_archives,
-    sites,
-    *(sites, side_by_side),
+    *(site_archives, sites, side_by_side),
     *(aqs, get_views),
     *(problems, health),
 )

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pageviews_api.clients import list_search, rescue
+from pageviews_api.clients import rescue
 from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
 from pageviews_api.main import create_app
@@ -312,7 +312,6 @@ async def test_top__aqs_is_mute(
     past.aqs.behave(aqs_faults.slow())
     past.settings = past.settings.model_copy(update={"aqs_timeout": 2.0})
     monkeypatch.setattr(rescue, "AHEAD", 30.0)  # half of the deadline is left to AQS
-    monkeypatch.setattr(list_search, "AHEAD", 30.0)
     async with past.service() as client:
         answer = await ask(client, "/api/v1/top/fr.wikipedia", **query)
 

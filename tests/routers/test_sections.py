@@ -342,7 +342,7 @@ async def test_split__before_bots_were_counted_apart(service: Service) -> None:
 async def test_split__part_that_cannot_be_told(service: Service) -> None:
     """A part that fails is unknown, with its reason; the rest is told, and all is stale."""
     set_parts(service)
-    service.aqs.behave(aqs_faults.failing(), when=lambda path: "/mobile-web/" in path)
+    service.aqs.behave(aqs_faults.html_page(), when=lambda path: "/mobile-web/" in path)
     answer = await ask(service, "split=access&range=latest-10")
 
     told = answer["split"]
@@ -484,7 +484,7 @@ async def test_unusual__evidence_cannot_be_had(service: Service) -> None:
     day = YESTERDAY - timedelta(days=3)
     set_spike(service, {day: 1000})
     await ask(service, "")
-    service.aqs.behave(aqs_faults.failing())
+    service.aqs.behave(aqs_faults.html_page())
     answer = await ask(service, "unusual=true&range=latest-30")
 
     (item,) = answer["unusual"]["items"]
@@ -611,7 +611,7 @@ async def test_sections__oldest_part_tells_how_current(service: Service) -> None
     """An answer is as current as the oldest of its parts, and stale if one is."""
     first = await ask(service, "per_million=true&range=latest-3")
     service.clock.advance(86_400)
-    service.aqs.behave(aqs_faults.failing(), when=lambda path: "/all-agents/" in path)
+    service.aqs.behave(aqs_faults.html_page(), when=lambda path: "/all-agents/" in path)
     alone = await ask(service, "range=latest-3")
     both = await ask(service, "per_million=true&range=latest-3")
 

@@ -31,7 +31,7 @@ from tests.support.archived_site import ArchivedFakeSite, FakeSites
 from tests.support.clock import FakeClock, SkippingClock, settle
 from tests.support.sites import AUTHORISED, TOKEN, serving_sites, with_sites
 
-ARCHIVES = "/api/v1/sites/archives"
+ARCHIVES = "/api/v1/site-archives"
 TODAY = date(2026, 11, 22)
 DOCUMENT = f"{ARCHIVES}/{TODAY}"
 

@@ -15,7 +15,8 @@ _MARKS = {"Mn", "Me", "Cf"}
 
 def escaped(text: str) -> str:
     """Write text so that XML takes it for nothing but text, in an element or an attribute."""
-    return html.escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text))
+    # A carriage return written as it is would be read as a line feed (XML 1.0 §2.11).
+    return html.escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)).replace("\r", "&#13;")
 
 
 def width(text: str, size: float) -> float:

@@ -25,7 +25,7 @@ from pageviews_api.schemas.site_archive import SiteArchiveList, SitesDocument
 _GUARDED = ("not-authorised", "sites-disabled")
 
 router = APIRouter(
-    prefix="/api/v1/sites/archives", tags=["sites"], dependencies=[SitesReader, NoRepeats]
+    prefix="/api/v1/site-archives", tags=["sites"], dependencies=[SitesReader, NoRepeats]
 )
 
 

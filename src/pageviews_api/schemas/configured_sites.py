@@ -33,9 +33,6 @@ PLAUSIBLE_CLOUD = "https://plausible.io"
 SITE_NAME = r"^[a-z0-9-]{1,64}$"
 """What a site may be called in URLs."""
 
-TAKEN = "archives"
-"""What no site may be called: what is archived of all of them has this path."""
-
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
 _VISIBLE = re.compile(r"[!-~]+")
@@ -195,11 +192,9 @@ def check_names(sites: Iterable[ConfiguredSite]) -> None:
     Raises
     ------
     ValueError
-        Two have the same, or one has a name that leads elsewhere.
+        Two have the same.
     """
     counted = Counter(site.name for site in sites)
-    if TAKEN in counted:
-        raise ValueError(f"names a site {TAKEN}, which is a path of its own below /api/v1/sites")
     if counted and max(counted.values()) > 1:
         raise ValueError("names two sites alike (PLAUSIBLE_… and MATOMO_… name plausible, matomo)")
 
