@@ -337,7 +337,8 @@ async def test_configured_sites__are_archived_and_told(
     async with serving_sites(settings, clock, monkeypatch) as service:
         for _ in range(2):
             await service.resources.sites_archiver.run()
-        told = await service.told(f"/archives/{TODAY}")
+        path = f"/api/v1/site-archives/{TODAY}"
+        told = (await service.client.get(path, headers=AUTHORISED)).json()
         assert [one["site"] for one in told["sites"]] == ["blog", "shop"]
         assert told["complete"]
         asked = f"timeseries day {TODAY - timedelta(days=30)} {TODAY - timedelta(days=1)} None"
