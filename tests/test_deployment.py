@@ -67,7 +67,8 @@ NOT_ON_RENDER = {"ARCHIVE_DIR", "HOST", "PORT", "RENDER"}
 """Render sets these itself, or they mean nothing there; render.yaml says which."""
 
 OF_AN_ARCHIVE_RUN = re.compile(
-    r"(AQS|ARCHIVE|AWS|LOG)_.+|DEFAULT_(PROJECT|ACCESS|AGENT)|REDIS_URL|REPLICAS|WEB_CONCURRENCY"
+    r"(AQS|ARCHIVE|AWS|LOG|PLAUSIBLE|MATOMO)_.+|DEFAULT_(PROJECT|ACCESS|AGENT)|REDIS_URL|REPLICAS"
+    r"|SITES|SITE_TIMEZONE|WEB_CONCURRENCY"
 )
 """The settings that mean something to ``archive run``, and so to the cron job."""
 
