@@ -18,8 +18,9 @@ help: ## show this list
 demo: | $(OWN_UV) ## the service with a bundled sample: no key, no account, nothing asked of Wikimedia
 	$(UV) run --no-dev --locked pageviews-api demo $(ARGS)
 
+# Two at a time: many tests wait for servers, and for deadlines to pass.
 test: | $(OWN_UV) ## the tests, without the long ones
-	$(RUN) pytest $(ARGS)
+	$(RUN) pytest -n 2 $(ARGS)
 
 test-long: | $(OWN_UV) ## all tests, the long ones too
 	$(RUN) pytest -m "" $(ARGS)

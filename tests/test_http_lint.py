@@ -181,7 +181,7 @@ def paths_to_get(app: FastAPI) -> dict[str, str]:
 
 def authorised_for(path: str) -> tuple[tuple[str, str], ...]:
     """Give the token that a path needs, if it does."""
-    if path.startswith("/api/v1/sites"):
+    if path.startswith(("/api/v1/sites", "/api/v1/site-archives")):
         return (("Authorization", f"Bearer {SITES_TOKEN}"),)
     return (("Authorization", f"Bearer {TOKEN}"),) if path.endswith("/run") else ()
 

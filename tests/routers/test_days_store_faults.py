@@ -215,8 +215,8 @@ class TestRefreshFails:
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        """Give settings under which a mute AQS is noticed soon."""
-        return settings.model_copy(update={"cache_wait": 1.0, "aqs_timeout": 1.0})
+        """Give settings under which a mute AQS is noticed soon, also by a busy machine."""
+        return settings.model_copy(update={"cache_wait": 1.0, "aqs_timeout": 4.0})
 
     @pytest.mark.parametrize(
         "fault",

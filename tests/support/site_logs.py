@@ -32,10 +32,11 @@ class Logs:
             def emit(self, record: logging.LogRecord) -> None:
                 logs.lines.append(record.getMessage())
 
-        ear, root = Ear(), logging.getLogger()
-        level = root.level
-        root.addHandler(ear)
-        root.setLevel(logging.DEBUG)
+        ear, speakers = Ear(), [logging.getLogger(), logging.getLogger("httpx")]
+        levels = [speaker.level for speaker in speakers]
+        speakers[0].addHandler(ear)
+        for speaker in speakers:  # whatever a service that ran before has made of them
+            speaker.setLevel(logging.DEBUG)
         sink = logger.add(
             lambda message: logs.lines.append(f"{message} {message.record['extra']}"),
             level="TRACE",
@@ -46,5 +47,6 @@ class Logs:
             yield logs
         finally:
             logger.remove(sink)
-            root.removeHandler(ear)
-            root.setLevel(level)
+            speakers[0].removeHandler(ear)
+            for speaker, level in zip(speakers, levels, strict=True):
+                speaker.setLevel(level)
