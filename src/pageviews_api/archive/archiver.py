@@ -33,6 +33,7 @@ from pageviews_api.archive.shelf import (
     DayResult,
     Standing,
 )
+from pageviews_api.archive.successes import JobState, Successes
 from pageviews_api.clients.pageviews import PageviewsClient
 from pageviews_api.clock import Clock
 from pageviews_api.daterange import ONE_DAY, DateRange
@@ -50,9 +51,6 @@ ASK_AGAIN_FOR_DATA = timedelta(minutes=15)
 
 FETCHES_AT_ONCE = 2
 """The gate lets background work have two places; more would only wait there."""
-
-OVERDUE = timedelta(hours=24)
-"""Without a run that succeeded for so long, somebody has to look."""
 
 NOT_YET = "the day has not come by the clock of Wikimedia or of the store"
 """Why a day is refused where our own clock is ahead."""
@@ -88,16 +86,13 @@ class ArchivePlan:
 
 
 @dataclass(slots=True)
-class ArchiveState:
+class ArchiveState(JobState):
     """What is to be said of the job from outside.
 
     ``last_…`` tell of the daily job. The others tell of the run that goes on, or went on last, be
     it the daily one or one that somebody asked for.
     """
 
-    last_run: datetime | None = None
-    last_success: datetime | None = None
-    last_error: str | None = None
     last_results: tuple[DayResult, ...] = ()
     run_id: str | None = None
     begun_at: datetime | None = None
@@ -167,10 +162,10 @@ class DailyArchiver:
         self._plan = plan
         self._selection = selection
         self._one_at_a_time = asyncio.Lock()
-        self._begun_at = clock.now()
         self._archived: Collection[date] = ()
         self._earlier: asyncio.Task[Archive | None] | None = None
         self.state = ArchiveState()
+        self._successes = Successes(self.state, job="archive", clock=clock, fault=_fault)
 
     async def run(
         self,
@@ -211,11 +206,12 @@ class DailyArchiver:
                     )
                 except (ArchiveError, UpstreamError) as e:
                     if only is None:
-                        self._note_failure(str(e))
+                        self._successes.note_failure(str(e))
                     logger.bind(reason=str(e)).error("archive run failed")
                     raise
                 if only is None:  # a day that somebody asks for says nothing of the daily job
-                    self._note(results)
+                    self.state.last_results = tuple(results)
+                    self._successes.note(self.state.last_results)
                 self._times.tell_differences()
                 outcomes = {result.day.isoformat(): str(result.outcome) for result in results}
                 duration = round((self._clock.monotonic() - started) * 1000)
@@ -465,27 +461,6 @@ class DailyArchiver:
         record = archive.series.get(series) if archive else None
         known = record.days if record else None
         return known is not None and any(known.view_of(day) for day in days)
-
-    def _note(self, results: Iterable[DayResult]) -> None:
-        self.state.last_results = tuple(results)
-        open_days = [one for one in self.state.last_results if not one.is_done]
-        faults = [fault for one in open_days if (fault := _fault(one))]
-        if faults:
-            self._note_failure(faults[0])
-        elif open_days:
-            self._warn_if_overdue()  # what is missing is to come from Wikimedia
-        else:
-            self.state.last_success, self.state.last_error = self._clock.now(), None
-
-    def _note_failure(self, reason: str) -> None:
-        self.state.last_error = reason
-        self._warn_if_overdue()
-
-    def _warn_if_overdue(self) -> None:
-        since = self._clock.now() - (self.state.last_success or self._begun_at)
-        if since > OVERDUE:
-            hours = round(since.total_seconds() / 3600)
-            logger.bind(hours=hours).critical("no archive run has succeeded for over a day")
 
     def _today(self) -> date:
         """Tell the UTC day by whichever clock is behind: ours, the store's, or AQS'."""

@@ -7,8 +7,8 @@ neither waits for the other's data, nor fails with them.
 import asyncio
 import uuid
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from pageviews_api.archive.sites.document import (
     known_days,
     wanted_days,
 )
+from pageviews_api.archive.successes import JobState, Successes
 from pageviews_api.clients.sites import Told
 from pageviews_api.clock import Clock
 from pageviews_api.daterange import DateRange
@@ -39,9 +40,6 @@ ASKED_AT_ONCE = 4
 
 TRIES = 6
 """Tries to write a document: half a minute in all, as the archive of Wikimedia's numbers waits."""
-
-OVERDUE = timedelta(hours=24)
-"""Without a run that succeeded for so long, somebody has to look."""
 
 NOT_YET = "the day has not come by the clock of the store"
 """Why a day is refused where our own clock is ahead."""
@@ -88,15 +86,6 @@ class ArchivedSites(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class SitesState:
-    """What is to be said of the daily job from outside."""
-
-    last_run: datetime | None = None
-    last_success: datetime | None = None
-    last_error: str | None = None
-
-
 class SitesArchiver:
     """Makes the documents that are due; none where no site is configured."""
 
@@ -105,8 +94,8 @@ class SitesArchiver:
         self._shelf = shelf
         self._clock = clock
         self._times = SlowestClock(clock, store=shelf)
-        self._begun_at = clock.now()
-        self.state = SitesState()
+        self.state = JobState()
+        self._successes = Successes(self.state, job="sites archive", clock=clock, fault=_fault)
 
     @property
     def has_sites(self) -> bool:
@@ -141,11 +130,11 @@ class SitesArchiver:
             except Exception as e:
                 reason = str(e) if isinstance(e, ArchiveError) else type(e).__name__
                 if only is None:
-                    self._note_failure(reason)
+                    self._successes.note_failure(reason)
                 logger.bind(reason=reason).error("sites archive run failed")
                 raise
             if only is None:  # a day that somebody asks for says nothing of the daily job
-                self._note(results)
+                self._successes.note(results)
             self._times.tell_differences()
             outcomes = {result.day.isoformat(): str(result.outcome) for result in results}
             duration = round((self._clock.monotonic() - started) * 1000)
@@ -257,26 +246,6 @@ class SitesArchiver:
         return ObservedSite(
             {point.start: point for point in told.value if not point.partial}, asked_at
         )
-
-    def _note(self, results: Iterable[DayResult]) -> None:
-        open_days = [result for result in results if not result.is_done]
-        faults = [fault for one in open_days if (fault := _fault(one))]
-        if faults:
-            self._note_failure(faults[0])
-        elif open_days:
-            self._warn_if_overdue()  # the missing days are not over yet
-        else:
-            self.state.last_success, self.state.last_error = self._clock.now(), None
-
-    def _note_failure(self, reason: str) -> None:
-        self.state.last_error = reason
-        self._warn_if_overdue()
-
-    def _warn_if_overdue(self) -> None:
-        since = self._clock.now() - (self.state.last_success or self._begun_at)
-        if since > OVERDUE:
-            hours = round(since.total_seconds() / 3600)
-            logger.bind(hours=hours).critical("no sites archive run has succeeded for over a day")
 
 
 def _recent(today: date) -> DateRange:
