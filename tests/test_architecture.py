@@ -40,10 +40,9 @@ MAY_USE = {
     "representation": frozenset({"daterange", "exceptions", "schemas"}),
     "config": frozenset({"exceptions", "schemas"}),
     "logs": frozenset[str](),
-    "provider_clients": PURE | {"", "cache", "clients", "config", "shared"},
     "resources": PURE
     | {"", "archive", "article_sets", "budget", "cache", "clients", "config"}
-    | {"provider_clients", "scheduler", "shared", "shared_gate"},
+    | {"scheduler", "shared", "shared_gate"},
     "dependencies": PURE
     | {"archive", "article_sets", "clients", "exception_handlers"}
     | {"middleware", "representation", "resources", "side_by_side"},
@@ -62,11 +61,11 @@ MAY_USE = {
 """What each module, or package, may use of ours; the empty name is the package's own version."""
 
 PLACES = {
-    "aioboto3": {"clients.archive_store_s3", "resources"},
-    "aiobotocore": {"clients.archive_store_s3", "resources"},
+    "aioboto3": {"clients.archive_store_s3"},
+    "aiobotocore": {"clients.archive_store_s3"},
     "aiocache": {"cache"},
     "aiohttp": {"clients.archive_store_s3"},
-    "botocore": {"clients.archive_store_s3", "resources"},
+    "botocore": {"clients.archive_store_s3"},
     "cronsim": {"config", "scheduler"},
     "fastapi": {
         "dependencies",
@@ -80,7 +79,7 @@ PLACES = {
         "demo",
     },
     "fastapi_offline": {"docs_page"},
-    "httpx": {"clients.base", "provider_clients", "resources"},
+    "httpx": {"clients.base", "resources.sites", "resources.upstream"},
     "pydantic_settings": {"config"},
     "redis": {"shared"},
     "starlette_compress": {"main"},

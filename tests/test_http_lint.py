@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from httplint import HttpRequestLinter, HttpResponseLinter, levels
 from pydantic import SecretStr
 
-from pageviews_api import provider_clients
 from pageviews_api.config import Settings
 from pageviews_api.main import create_app
 from pageviews_api.middleware import size
+from pageviews_api.resources import sites as opened_sites
 from tests.conftest import YESTERDAY
 from tests.routers.test_aqs_passed_on import BASE, BODIES, COUNTRIES, COUNTRY_TOP, DEVICES
 from tests.support import aqs_faults, raw_http
@@ -153,7 +153,7 @@ async def served(
     settings: Settings, aqs: FakeAqs, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Served]:
     """Serve it with something archived, tokens, sites, an origin, and a route that fails."""
-    monkeypatch.setattr(provider_clients, "site_client", fakes({}))
+    monkeypatch.setattr(opened_sites, "site_client", fakes({}))
     aqs.set_top("fr.wikipedia", "all-access", YESTERDAY, [("Strasbourg", 1000), ("Paris", 900)])
     for path, body in BODIES.items():
         aqs.set_answer(path, body)

@@ -13,10 +13,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pageviews_api import provider_clients
 from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
 from pageviews_api.main import create_app
+from pageviews_api.resources import sites as opened_sites
 from tests.support.clock import SkippingClock
 from tests.support.fake_aqs import FakeAqs
 from tests.support.serving import serve
@@ -77,7 +77,7 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture(autouse=True)
 def _sites(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the sites counted by fakes."""
-    monkeypatch.setattr(provider_clients, "site_client", fakes({}))
+    monkeypatch.setattr(opened_sites, "site_client", fakes({}))
 
 
 @asynccontextmanager

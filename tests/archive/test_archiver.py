@@ -39,7 +39,8 @@ from pageviews_api.exceptions import (
     ArchiveUnavailableError,
     UpstreamError,
 )
-from pageviews_api.resources import _archive_task, open_resources
+from pageviews_api.resources import open_resources
+from pageviews_api.resources.archive_task import archive_task
 from pageviews_api.schemas.archive import ArchiveDocument, Outcome
 from pageviews_api.schemas.query import Access, Agent, Series, SeriesQuery
 from pageviews_api.schemas.selection import Selection, parse_selection
@@ -1138,7 +1139,7 @@ async def test_task__store_denies(bench: Bench, settings: Settings, tmp_path: Pa
         plan=bench.archiver._plan,
     )
     bucket = settings.model_copy(update={"archive_bucket": "arch", "archive_enabled": True})
-    task = _archive_task(archiver, store, bucket, clock, shared=None)
+    task = archive_task(archiver, store, bucket, clock, shared=None)
     task.start()
     asked = []
     for _ in range(6):
@@ -1201,7 +1202,7 @@ async def test_task__bug(settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(resources.archiver, "run", run)
         resources.archive_task.start()
         await settle()
-        readiness = await resources.readiness()
+        readiness = await resources.condition.readiness()
         assert readiness.archive.reason == "the last run failed (ZeroDivisionError)"
         assert readiness.archive.status == readiness.status == "degraded"
         assert resources.archive_task.state.failures_in_a_row == 1
@@ -1212,7 +1213,7 @@ async def test_task__bug(settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
             await settle()
 
         assert runs == 2
-        assert (await resources.readiness()).archive.reason is None
+        assert (await resources.condition.readiness()).archive.reason is None
         await resources.archive_task.stop(within=5)
 
 

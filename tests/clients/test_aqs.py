@@ -38,7 +38,7 @@ from pageviews_api.exceptions import (
     UpstreamUnreachableError,
     UpstreamUntrustedError,
 )
-from pageviews_api.resources import _http_client
+from pageviews_api.resources.upstream import http_client
 from pageviews_api.schemas.query import Access, Agent, Month, Series
 from tests.conftest import CONTACT
 from tests.support import aqs_faults
@@ -180,7 +180,7 @@ async def test_request__of_a_top_list(period: date | Month, words: str) -> None:
 
 async def test_request__headers(settings: Settings, aqs: FakeAqs) -> None:
     """The client that the service opens names itself and its operator, and wants gzip."""
-    async with _http_client(settings) as http:  # what every request is sent with
+    async with http_client(settings) as http:  # what every request is sent with
         await Asker(settings.aqs_base_url, http, SkippingClock()).ask()
     (request,) = aqs.requests
     assert (
@@ -199,7 +199,7 @@ async def test_request__no_cookies(settings: Settings, aqs: FakeAqs) -> None:
         return response
 
     aqs.behave(Behaviour("cookie", set_cookie))
-    async with _http_client(settings) as http:  # what every request is sent with
+    async with http_client(settings) as http:  # what every request is sent with
         asker = Asker(settings.aqs_base_url, http, SkippingClock())
         for _ in range(3):
             await asker.ask()
@@ -221,7 +221,7 @@ async def test_titles__round_trip(settings: Settings, aqs: FakeAqs) -> None:
         Series(title["project"], Access.ALL_ACCESS, Agent.USER, title["article"])
         for title in TITLES
     ]
-    async with _http_client(settings) as http:  # over real connections, as in the service
+    async with http_client(settings) as http:  # over real connections, as in the service
         asker = Asker(settings.aqs_base_url, http, SkippingClock())
         answers = await asyncio.gather(*(asker.ask(one) for one in series))
     assert [answer.views for answer in answers] == [
@@ -345,7 +345,7 @@ async def test_answer__not_to_the_question(asker: Asker, aqs: FakeAqs, fault: Be
 
 async def test_answer__redirect(settings: Settings, aqs: FakeAqs) -> None:
     """The client that the service opens does not go where a redirect leads."""
-    async with serve_raw(RawMode.GOOD) as elsewhere, _http_client(settings) as http:
+    async with serve_raw(RawMode.GOOD) as elsewhere, http_client(settings) as http:
         aqs.behave(aqs_faults.redirecting(elsewhere.base_url))
         with pytest.raises(UpstreamInvalidError):
             await Asker(settings.aqs_base_url, http, SkippingClock()).ask()

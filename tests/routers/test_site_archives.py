@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -23,13 +23,16 @@ from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.config import Settings
 from pageviews_api.exceptions import UpstreamTimeoutError
 from pageviews_api.main import create_app
-from pageviews_api.resources import _archive_task
+from pageviews_api.resources.archive_task import archive_task
 from pageviews_api.scheduler import LONGEST_NAP
 from tests.conftest import Service
 from tests.support.aqs_faults import failing
 from tests.support.archived_site import ArchivedFakeSite, FakeSites
 from tests.support.clock import FakeClock, SkippingClock, settle
 from tests.support.sites import AUTHORISED, TOKEN, serving_sites, with_sites
+
+if TYPE_CHECKING:
+    from pageviews_api.resources import Resources
 
 ARCHIVES = "/api/v1/site-archives"
 TODAY = date(2026, 11, 22)
@@ -224,7 +227,9 @@ class TestDocument:
 async def running(app: FastAPI, sites: SitesArchiver) -> AsyncIterator[httpx.AsyncClient]:
     """Run the service with these sites in place of those that are configured."""
     async with app.router.lifespan_context(app):
-        app.state.resources = replace(app.state.resources, sites_archiver=sites)
+        resources: Resources = app.state.resources
+        condition = replace(resources.condition, sites_archiver=sites)
+        app.state.resources = replace(resources, sites_archiver=sites, condition=condition)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             yield client
@@ -271,7 +276,7 @@ class TestTask:
     async def _one_pass(self, service: Service, sites: Any) -> Any:  # noqa: ANN401  # also a broken one
         """Let the task make one pass."""
         resources = service.resources
-        task = _archive_task(
+        task = archive_task(
             resources.archiver,
             resources.store,
             resources.settings,

@@ -15,7 +15,7 @@ from pageviews_api.exceptions import (
     UpstreamThrottledError,
     UpstreamTimeoutError,
 )
-from pageviews_api.provider_clients import open_sites
+from pageviews_api.resources.sites import open_sites
 from tests.support.clock import FakeClock, settle
 from tests.support.fake_aqs import FakeAqs
 from tests.support.sites import AUTHORISED, BLOG, SHOP, SitesService, serving_sites, with_sites

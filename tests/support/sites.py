@@ -11,11 +11,11 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from pageviews_api import provider_clients
 from pageviews_api.clock import Clock
 from pageviews_api.config import Settings
 from pageviews_api.main import create_app
 from pageviews_api.resources import Resources
+from pageviews_api.resources import sites as opened_sites
 from pageviews_api.schemas.configured_sites import ConfiguredSite
 from tests.support.clock import FakeClock
 from tests.support.fake_site import FakeSite
@@ -106,7 +106,7 @@ async def serving_sites(
 ) -> AsyncIterator[SitesService]:
     """Run the service in front of fakes."""
     behind: dict[str, FakeSite] = {}
-    monkeypatch.setattr(provider_clients, "site_client", fakes(behind))
+    monkeypatch.setattr(opened_sites, "site_client", fakes(behind))
     app = create_app(settings, clock=clock)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (

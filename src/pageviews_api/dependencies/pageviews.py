@@ -108,14 +108,14 @@ def series_of(
 
 
 async def _readiness(resources: ResourcesDep) -> Readiness:
-    return await resources.readiness()
+    return await resources.condition.readiness()
 
 
 ReadinessDep = Annotated[Readiness, Depends(_readiness)]
 
 
 async def _data_state(resources: ResourcesDep) -> DataState:
-    return await resources.data_state()
+    return await resources.condition.data_state()
 
 
 DataStateDep = Annotated[DataState, Depends(_data_state)]

@@ -25,7 +25,7 @@ from pageviews_api.exceptions import (
     ConfigurationError,
     UpstreamTimeoutError,
 )
-from pageviews_api.resources import _sites_store
+from pageviews_api.resources.archive_stores import store_of_sites
 from pageviews_api.schemas.site_archive import SiteOutcome, SitesDocument
 from tests.support.archived_site import ArchivedFakeSite, FakeSites
 from tests.support.clock import SkippingClock
@@ -552,7 +552,7 @@ def test_place__of_the_other_archives(tmp_path: Path) -> None:
     folder = FolderArchiveStore(tmp_path / "sites")
     bucket = S3ArchiveStore(None, bucket="b", prefix="team/sites/")  # type: ignore[arg-type]  # not asked
     with pytest.raises(ConfigurationError, match="ARCHIVE_DIR ends with sites"):
-        _sites_store(folder, configured=True)
+        store_of_sites(folder, configured=True)
     with pytest.raises(ConfigurationError, match="ARCHIVE_PREFIX ends with sites"):
-        _sites_store(bucket, configured=True)
-    _sites_store(folder, configured=False)
+        store_of_sites(bucket, configured=True)
+    store_of_sites(folder, configured=False)
