@@ -1,5 +1,6 @@
 """The service as tests meet it: whole, in front of a working AQS that can be told to fail."""
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,6 +26,10 @@ YESTERDAY = date(2026, 11, 21)
 """The newest day that the fake AQS has loaded, by the fake clock's day."""
 
 CONTACT = "tests@example.org"
+
+PATIENT = 60.0
+"""Seconds that a caller waits: how busy the machine is must not show. A test of deadlines sets its
+own."""
 
 
 @dataclass(slots=True)
@@ -64,6 +69,13 @@ def _quiet() -> Iterator[None]:
     logger.remove()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heard() -> None:
+    """Let the processes that tests start hear SIGINT: a job in the background is born without."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     """Give a clock that stands at noon of 2026-11-22 UTC."""
@@ -99,6 +111,7 @@ def settings(aqs_url: str, tmp_path: Path) -> Settings:
         _env_file=None,
         aqs_base_url=aqs_url,
         aqs_contact=CONTACT,
+        aqs_timeout=PATIENT,
         archive_enabled=False,
         archive_dir=tmp_path / "archives",
         archive_articles="fr.wikipedia/Strasbourg",

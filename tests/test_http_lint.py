@@ -1,10 +1,10 @@
 """Every kind of answer, read byte for byte by httplint, an independent reader of HTTP."""
 
 import re
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 from fastapi import FastAPI
@@ -108,7 +108,7 @@ def notes(asked: Asked, answer: RawAnswer, base_url: str) -> dict[str, str]:
     request.process_headers([(k.encode(), v.encode()) for k, v in asked.fields()])
     request.feed_content(asked.body)
     request.finish_content(complete=True)
-    response = HttpResponseLinter(start_time=time.time())
+    response = HttpResponseLinter(start_time=_made_at(answer))
     response.request = request
     request.response = response
     response.is_head_response = asked.method == "HEAD"
@@ -125,6 +125,13 @@ def notes(asked: Asked, answer: RawAnswer, base_url: str) -> dict[str, str]:
         for note in response.notes
         if note.level in {levels.BAD, levels.WARN}
     }
+
+
+def _made_at(answer: RawAnswer) -> float:
+    """Tell by our clock when an answer was made: when it says, if that lies in the time it took."""
+    told = answer.header("date")
+    made_at = parsedate_to_datetime(told).timestamp() if told else answer.head_at
+    return min(max(made_at, answer.asked_at), answer.head_at)
 
 
 @dataclass

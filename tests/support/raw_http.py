@@ -1,6 +1,7 @@
 """One request over a connection of its own, with the answer byte for byte as it came."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -12,7 +13,14 @@ Fields = list[tuple[bytes, bytes]]
 
 @dataclass
 class RawAnswer:
-    """An answer: its fields as they were sent, its body as it was sent, in ``pieces``."""
+    """An answer: its fields as they were sent, its body as it was sent, in ``pieces``.
+
+    ``asked_at`` and ``head_at`` tell when the request went out and the head of the answer came, in
+    seconds since the epoch.
+    """
+
+    asked_at: float = 0.0
+    head_at: float = 0.0
 
     version: bytes = b""
     status: int = 0
@@ -58,12 +66,13 @@ async def _read(reader: asyncio.StreamReader, method: str) -> RawAnswer:
     connection = h11.Connection(h11.CLIENT)
     connection.send(h11.Request(method=method, target="/", headers=[("Host", "any")]))
     connection.send(h11.EndOfMessage())
-    answer = RawAnswer()
+    answer = RawAnswer(asked_at=time.time())
     while True:
         match connection.next_event():
             case h11.NEED_DATA:
                 connection.receive_data(await reader.read(65536))
             case h11.Response() as head:
+                answer.head_at = time.time()
                 answer.version, answer.status = head.http_version, head.status_code
                 answer.reason, answer.fields = head.reason, head.headers.raw_items()
             case h11.Data(data=data):
