@@ -13,6 +13,7 @@ from pageviews_api.archive.encoding import encode
 from pageviews_api.archive.facts import Facts
 from pageviews_api.archive.index import (
     ASKED_AGAIN_AFTER,
+    LISTED_WITHIN,
     LISTING_KEPT,
     OUTAGE_BRIDGED,
     ArchiveIndex,
@@ -222,7 +223,7 @@ async def test_listed__store_hangs(
     index: ArchiveIndex, store: CountingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A store that gives no list holds nobody up for long; it is given 2 seconds."""
-    assert index_module.LISTED_WITHIN == 2
+    assert LISTED_WITHIN == 2
     monkeypatch.setattr(index_module, "LISTED_WITHIN", 0.01)
     store.hold = asyncio.Event()
 
