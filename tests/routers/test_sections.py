@@ -643,3 +643,16 @@ class TestDeadline:
         assert answer["split"]["complete"] is False
         assert answer["split"]["parts"][1]["summary"]["complete"]
         service.aqs.recover()
+
+
+async def test_rows__no_day_stands_twice(service: Service) -> None:
+    """Split by agent, the series itself is one of the parts: sums of rows count no view twice."""
+    set_parts(service)
+    query = "split=agent&range=latest-10"
+    answer = await ask(service, query)
+    response = await service.client.get(f"{STRASBOURG}?{query}&format=csv")
+
+    rows = pd.read_csv(io.StringIO(response.text))
+    parts = {part["agent"]: part["summary"]["total"] for part in answer["split"]["parts"]}
+    assert rows.groupby("agent")["views"].sum().to_dict() == parts
+    assert not rows.duplicated(["access", "agent", "date"]).any()

@@ -2,7 +2,8 @@
 
 Rows are tidy: each says of which series it is. What an answer tells as a whole (its summary, how
 current it is) is in JSON only. Sections that were asked for add columns, and parts rows of their
-own access or agent: columns too, where a series is one.
+own access or agent: columns too, where a series is one. A part that is the series itself has no
+rows beside it: no view stands there twice.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -146,6 +147,8 @@ def _series_rows(answer: ArticleSeries | ProjectSeries) -> Iterator[Row]:
         yield [*name, answer.access, answer.agent, step, *_figures(point), *more]
     nothing = [None] * len(columns(answer))
     for part in parts(answer):
+        if (part.access, part.agent) == (answer.access, answer.agent):
+            continue
         for point in part.items:
             yield [*name, part.access, part.agent, step, *_figures(point), *nothing]
 
