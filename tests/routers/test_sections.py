@@ -270,6 +270,17 @@ async def test_comparison__29_february(service: Service) -> None:
     assert told["items"][-1]["base_date"] is None
 
 
+async def test_comparison__29_february_alone(service: Service) -> None:
+    """Alone it is compared with nothing, and the reason is the calendar, not where data begin."""
+    views = dict.fromkeys(days_until(YESTERDAY, 2000), 10)
+    service.aqs.set_views("fr.wikipedia", "Strasbourg", "all-access", "user", views)
+    query = "start=2024-02-29&end=2024-02-29&compare=year&align=date"
+    told = (await ask(service, query))["comparison"]
+
+    assert (told["days_compared"], told["start"], told["change"]) == (0, None, None)
+    assert told["reason"] == "The year before has no 29 February."
+
+
 async def test_sections__range_without_a_day(service: Service) -> None:
     """On a Monday this week is empty, and so are its sections."""
     service.clock.set(datetime(2026, 11, 23, 12, tzinfo=UTC))

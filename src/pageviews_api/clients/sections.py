@@ -8,7 +8,7 @@ from typing import Any
 from pageviews_api.clients.sources import Learned, Sources
 from pageviews_api.daterange import DateRange
 from pageviews_api.schemas.points import DayPoint
-from pageviews_api.schemas.query import Access, Series, SeriesQuery, SplitBy
+from pageviews_api.schemas.query import Access, Align, Compare, Series, SeriesQuery, SplitBy
 from pageviews_api.schemas.sections import (
     AccessSplit,
     AgentSplit,
@@ -30,6 +30,7 @@ from pageviews_api.series.unusual import (
 )
 
 NO_BASE = "No data go back to the days to compare with: they begin on 2015-07-01."
+NO_LEAP_DAY = "The year before has no 29 February."
 
 NOTHING = Learned([])
 
@@ -76,7 +77,6 @@ class Sections:
         assert asked.compare is not None
         pairs = paired(self._days, asked.compare, asked.align) if self._days else {}
         base = await self._learn(self._query.series, range_of(pairs))
-        no_base = NO_BASE if self._points and not pairs else None
         return compared(
             self._points,
             base.points,
@@ -84,8 +84,17 @@ class Sections:
             self._query.granularity,
             compare=asked.compare,
             align=asked.align,
-            reason=base.reason or no_base,
+            reason=base.reason or (None if pairs else self._why_no_base()),
         )
+
+    def _why_no_base(self) -> str | None:
+        """Say why none of the days has one to be compared with."""
+        asked, days = self._query.sections, self._days
+        if days is None:
+            return None
+        by_calendar = (asked.compare, asked.align) == (Compare.YEAR, Align.DATE)
+        alone = days.start == days.end and (days.start.month, days.start.day) == (2, 29)
+        return NO_LEAP_DAY if by_calendar and alone else NO_BASE
 
     async def _split(self) -> AccessSplit | AgentSplit:
         learned = await self._learn_around(parts_of(self._query))
