@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageviews_api.charts import draw
+from pageviews_api.charts.layout import SIDE, TEXT_SIZE
+from pageviews_api.charts.lettering import width as text_width
 from pageviews_api.daterange import FIRST_DAY
 from pageviews_api.schemas.aqs import MAX_COUNT
 from pageviews_api.schemas.charts import ChartKind, Look, Theme
@@ -201,6 +203,35 @@ def test_draw__leftwards() -> None:
     heading = next(element.iter(f"{svg.NAMESPACE}text"))
     assert heading.text == "القدس (مدينة)"
     assert (heading.attrib["direction"], heading.attrib["text-anchor"]) == ("rtl", "end")
+
+
+@pytest.mark.parametrize("width", [140, 240, 640])
+@pytest.mark.parametrize("days", [1, 2, 3, 31, 500])
+def test_draw__days_whole(days: int, width: int) -> None:
+    """The name of a day at the edge of the plot is not cut by the edge of the picture."""
+    element = chart([2] * days, Look(width=width))
+    names = [one for one in element.iter(f"{svg.NAMESPACE}text") if one.get("class") == "d"]
+    assert names
+    for name in names:
+        half = text_width(name.text or "", TEXT_SIZE) / 2
+        assert half <= float(name.attrib["x"]) <= width - half
+
+
+@pytest.mark.parametrize(
+    ("title", "pixels"),
+    [
+        ("The Hunger Games: The Ballad of Songbirds & Snakes", 457.7),
+        ("List of Marvel Cinematic Universe films", 330.5),
+        ("Международная космическая станция", 336.9),
+        ("Strasbourg", 94.3),
+    ],
+)
+def test_draw__heading_cut(title: str, pixels: float) -> None:
+    """A heading ends with an ellipsis where it would not fit; in DejaVu Sans Bold it is so wide."""
+    width = max(240, int(pixels) + 2 * SIDE - 1)
+    element = svg.read(draw(article_series([1], article=title), Look(width=width)))
+    heading = svg.texts(element)[0]
+    assert heading.endswith("…") == (pixels > width - 2 * SIDE)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,14 @@ from hashlib import sha256
 from pageviews_api.charts import words
 from pageviews_api.charts.axes import axes
 from pageviews_api.charts.curve import curve
-from pageviews_api.charts.layout import HEADING_SIZE, SIDE, TEXT_SIZE, Layout, lay_out
+from pageviews_api.charts.layout import (
+    HEADING_SIZE,
+    HEADING_WEIGHT,
+    SIDE,
+    TEXT_SIZE,
+    Layout,
+    lay_out,
+)
 from pageviews_api.charts.lettering import as_many_as_fit, escaped, fitted, runs_leftwards, width
 from pageviews_api.charts.marks import Mark, span, stretches
 from pageviews_api.charts.palette import style
@@ -72,7 +79,7 @@ def _header(answer: ArticleSeries, look: Look, layout: Layout) -> list[str]:
     if not layout.header:
         return []
     room = look.width - 2 * SIDE
-    heading = fitted(words.heading(answer), size=HEADING_SIZE, room=room)
+    heading = fitted(words.heading(answer), size=HEADING_SIZE * HEADING_WEIGHT, room=room)
     subheading = as_many_as_fit(
         words.subheading(answer), " \N{MIDDLE DOT} ", size=TEXT_SIZE, room=room
     )

@@ -9,12 +9,17 @@ from pageviews_api.schemas.charts import ChartKind, Look
 
 TEXT_SIZE = 12
 HEADING_SIZE = 15
+HEADING_WEIGHT = 1.17
+"""How many times as wide its letters are as lighter ones."""
 
 MARGIN = 4
 """Pixels that the line keeps from the edge: half a dot, and a little air."""
 
 SIDE = 12
 """Pixels that texts keep from the edge."""
+
+RIGHT = 20
+"""Pixels from the end of the axis to the edge."""
 
 _AXIS_HEIGHT = 28
 _HEADER_HEIGHT = 60
@@ -58,4 +63,4 @@ def lay_out(look: Look, *, highest: int, has_notes: bool) -> Layout:
     numbers = number_ticks(highest, most=max(1, (bottom - top) // _TICK_ROOM[1]))
     widest = max(width(short_number(number), TEXT_SIZE) for number in numbers)
     left = SIDE + round(widest) + 8
-    return Layout(Box(left, top, look.width - 20, bottom), axes, header, note, numbers)
+    return Layout(Box(left, top, look.width - RIGHT, bottom), axes, header, note, numbers)
