@@ -25,6 +25,28 @@ async def test_get_problem__where_an_error_leads(service: Service) -> None:
     assert (await service.client.get(error["type"])).json()["slug"] == "not-found"
 
 
+async def test_validation__in_our_words(service: Service) -> None:
+    """What validation finds is said without the words of Python."""
+    client = service.client
+    many = "&article=A" * 51
+    answers = [
+        await client.get(f"/api/v1/articles?project=fr.wikipedia{many}"),
+        await client.get("/api/v1/top/fr.wikipedia?compare=year"),
+        await client.post("/api/v1/articles/batch", json={"items": []}),
+        await client.post("/api/v1/articles/batch", json={"items": "A"}),
+        await client.post("/api/v1/articles/batch", json={"items": [{"article": 1066}]}),
+    ]
+    assert [answer.status_code for answer in answers] == [422, 422, 422, 422, 200]
+    told = [answer.json()["detail"] for answer in answers[:-1]]
+    assert told == [
+        "article: holds more than 50",
+        "compare: is none of 'previous'",
+        "items: holds fewer than 1",
+        "items: is no list",
+    ]
+    assert "article: is no text" in answers[-1].text
+
+
 async def test_get_problem__unknown(service: Service) -> None:
     """No other name is known, and none leads anywhere else (as row C13)."""
     for slug in (

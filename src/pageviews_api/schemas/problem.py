@@ -12,8 +12,13 @@ _WORDS = {
     "greater_than_equal": "is less than {ge}",
     "json_invalid": "is no JSON",
     "less_than_equal": "is more than {le}",
+    "list_type": "is no list",
+    "literal_error": "is none of {expected}",
     "missing": "is required",
     "model_attributes_type": "is no JSON object",
+    "string_type": "is no text",
+    "too_long": "holds more than {max_length}",
+    "too_short": "holds fewer than {min_length}",
 }
 """Our words for what validation finds most; its own speak of Python."""
 
