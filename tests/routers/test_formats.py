@@ -137,6 +137,19 @@ async def test_csv__of_an_article(service: Service) -> None:
     assert frame["views"].isna().sum() == 2
 
 
+async def test_csv__titles_that_pandas_takes_for_nothing(service: Service) -> None:
+    """Read as docs/api.md says, an article called NA keeps its name; the unknown has no number."""
+    views = {YESTERDAY: 3}
+    for article in ("NA", "None"):
+        service.aqs.set_views("fr.wikipedia", article, "all-access", "user", views)
+    query = "project=fr.wikipedia&article=NA&article=None&article=Never&range=latest-1&format=csv"
+    text = (await service.client.get(f"/api/v1/articles?{query}")).text
+    frame = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
+
+    assert list(frame["article"]) == ["NA", "None", "Never"]
+    assert list(frame["views"].isna()) == [False, False, True]
+
+
 async def test_csv__monthly(service: Service) -> None:
     """Months have their first and last day, and how many days they count."""
     path = f"{STRASBOURG}?start=2026-09-15&end=2026-10-31&granularity=monthly&format=csv"
