@@ -19,7 +19,7 @@ from tests.support.asgi import PAGE, app_with, ask, scope_of
 
 BATCH = "/api/v1/articles/batch"
 
-MOST = 512 * 1024
+MOST = 1024 * 1024
 
 JSON = ("content-type", "application/json")
 
@@ -129,7 +129,7 @@ def test_bodies__are_taken_by_few() -> None:
 async def test_body__up_to_the_maximum(headers: list[tuple[str, str]]) -> None:
     """A body of the greatest length is handed on whole, however it came."""
     taker = Taker()
-    await taker.post(posted(*headers), [b"x" * 1024] * 512)
+    await taker.post(posted(*headers), [b"x" * 1024] * 1024)
     assert taker.bodies == [b"x" * MOST]
 
 
