@@ -76,7 +76,6 @@ PASSED_ON = {
 
 ACCEPTED = {
     "STORE_PUBLIC_UNNECESSARY": "true, and for people: who reads it need not know that rule",
-    "FRESHNESS_NO_CACHE_NO_VALIDATOR": "of /openapi.json alone, which FastAPI serves without any",
     "STATUS_BAD_REQUEST": "it is what every 400 says",
     "STATUS_URI_TOO_LONG": "it is what every 414 says, an error in httplint's eyes",
     "VARY_COMPLEX": "on preflights alone, which no shared cache keeps: Starlette names each header",

@@ -11,6 +11,8 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
+from pageviews_api.representation.freshness import FOR_AN_HOUR
+
 _ASSETS = Path(fastapi_offline.__file__).parent / "static"
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -26,7 +28,7 @@ def add_docs_page(app: FastAPI) -> None:
     )
     html = bytes(page.body).decode()
     headers = {
-        "Cache-Control": "public, max-age=3600",  # it changes with a release alone
+        "Cache-Control": FOR_AN_HOUR,
         "Content-Security-Policy": _content_security_policy(html),
     }
 

@@ -42,6 +42,7 @@ from pageviews_api.routers import (
     data_state,
     get_views,
     health,
+    openapi_document,
     problems,
     projects,
     side_by_side,
@@ -137,7 +138,7 @@ ROUTES = (
     *(archives, archive_runs, data_state),
     *(site_archives, sites, side_by_side),
     *(aqs, get_views),
-    *(problems, health),
+    *(problems, health, openapi_document),
 )
 """In the order in which paths are looked up, and listed on the docs page."""
 
@@ -188,6 +189,7 @@ def create_app(
         version=__version__,
         license_info={"name": "MIT", "identifier": "MIT"},
         openapi_tags=TAGS,
+        openapi_url=None,  # `routers.openapi_document` serves it
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

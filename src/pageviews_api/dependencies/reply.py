@@ -126,10 +126,7 @@ class Reply:
         return self._respond(body, {**own, **headers, **({"Vary": varies} if varies else {})})
 
     def _respond(self, body: bytes, headers: Mapping[str, str]) -> Response:
-        tag = weak_etag(body)
-        if has(self.if_none_match, tag):
-            return not_changed({**headers, "ETag": tag})
-        return Response(body, headers={**headers, "ETag": tag})
+        return tagged(body, headers, if_none_match=self.if_none_match)
 
 
 async def _reply(
@@ -148,6 +145,14 @@ async def _one_form_reply(if_none_match: IfNoneMatchDep, resources: ResourcesDep
 
 OneFormReplyDep = Annotated[Reply, Depends(_one_form_reply)]
 """Replies for routes whose answers have one form, JSON or a picture, whatever ``Accept`` says."""
+
+
+def tagged(body: bytes, headers: Mapping[str, str], *, if_none_match: str | None) -> Response:
+    """Answer with a body and its weak ETag; who has it already gets a 304."""
+    tag = weak_etag(body)
+    if has(if_none_match, tag):
+        return not_changed({**headers, "ETag": tag})
+    return Response(body, headers={**headers, "ETag": tag})
 
 
 def not_changed(headers: Mapping[str, str]) -> Response:

@@ -17,6 +17,9 @@ IF_ERROR = 86_400
 FOR_A_DAY = "public, max-age=86400"
 """For what does not change any more."""
 
+FOR_AN_HOUR = "public, max-age=3600"
+"""For what changes with a release alone."""
+
 FOR_A_MINUTE = "public, max-age=60"
 """For what may be replaced, or grow, any time."""
 

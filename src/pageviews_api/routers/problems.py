@@ -6,10 +6,8 @@ from fastapi import APIRouter, Path, Response
 
 from pageviews_api.dependencies.request import NoParametersDep, NoRepeats
 from pageviews_api.exceptions import UnknownProblemError
+from pageviews_api.representation.freshness import FOR_AN_HOUR
 from pageviews_api.schemas.problem import PROBLEMS, ProblemType, problem_responses
-
-FOR_AN_HOUR = "public, max-age=3600"
-"""It changes with a release alone."""
 
 router = APIRouter(prefix="/problems", tags=["problems"], dependencies=[NoRepeats])
 
