@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pageviews_api import middleware
 from pageviews_api.config import Settings
 from pageviews_api.main import create_app
+from pageviews_api.middleware.defaults import HEADERS
 from pageviews_api.middleware.errors import CatchAllMiddleware
 from pageviews_api.middleware.path import LosslessPathMiddleware
 from tests.support.asgi import PAGE, app_with, ask, scope_of
@@ -208,6 +209,22 @@ async def test_security_headers__are_everywhere(app: ASGIApp, path: str) -> None
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize("origins", [("https://ok.example",), ("*",)])
+async def test_security_headers__of_preflights(origins: tuple[str, ...]) -> None:
+    """A preflight, allowed or not, says what every other answer says (row D8)."""
+    app = app_with(allowed_origins=origins)
+    for method, status in (("GET", 200), ("DELETE", 400)):
+        headers = [
+            ("host", "a"),
+            ("origin", "https://ok.example"),
+            ("access-control-request-method", method),
+        ]
+        answer = await ask(app, scope_of(PAGE, headers, method="OPTIONS"))
+        assert answer.status == status
+        for name, value in HEADERS.items():
+            assert answer.headers[name.lower()] == value
 
 
 async def test_security_headers__of_what_is_no_page(app: ASGIApp) -> None:

@@ -247,8 +247,9 @@ def _middleware(settings: Settings, limit: RateLimit) -> list[Middleware]:
     return [
         Middleware(CorrelationIdMiddleware, validator=is_request_id),
         Middleware(LogMiddleware),
-        *_cors(settings.allowed_origins),
+        # Outside CORS, which answers preflights itself.
         Middleware(DefaultHeadersMiddleware),
+        *_cors(settings.allowed_origins),
         Middleware(
             RateLimitMiddleware,
             limit=limit,
