@@ -39,7 +39,7 @@ MAY_USE = {
     "side_by_side": PURE | {"clients", "days"},
     "representation": frozenset({"daterange", "exceptions", "schemas"}),
     "config": frozenset({"exceptions", "schemas"}),
-    "logs": frozenset[str](),
+    "logs": frozenset({"exceptions"}),
     "resources": PURE
     | {"", "archive", "article_sets", "budget", "cache", "clients", "config"}
     | {"scheduler", "shared", "shared_gate"},

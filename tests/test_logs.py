@@ -1,11 +1,13 @@
 """What is logged: one line an event, and never a secret."""
 
+import asyncio
 import io
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from loguru import logger
+from starlette.types import Receive, Scope, Send
 from typer.testing import CliRunner
 
 from pageviews_api.cli import app as command_line
@@ -20,9 +23,12 @@ from pageviews_api.config import Settings, load_settings
 from pageviews_api.exceptions import ConfigurationError
 from pageviews_api.logs import set_up_logs
 from pageviews_api.main import create_app
+from pageviews_api.routers import streaming
+from pageviews_api.routers.streaming import StreamTakenInTime
 from tests.support import aqs_faults
 from tests.support.clock import SkippingClock
 from tests.support.fake_aqs import FakeAqs
+from tests.support.serving import serve
 
 NAMED = (
     "",
@@ -260,6 +266,44 @@ async def test_request__is_logged_once(settings: Settings) -> None:
     ]
     assert all(event["duration_ms"] >= 0 for event in asked)
     assert "date=" not in stream.getvalue()
+
+
+async def test_request__whose_answer_is_not_taken(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a caller who takes too long the log has a warning with the request's id, and no trace."""
+    monkeypatch.setattr(streaming, "TAKEN_WITHIN", 0.3)
+    stream = io.StringIO()
+    set_up_logs("info", "json", stream=stream)
+    app = create_app(settings, clock=SkippingClock())
+    has_ended = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 100_000
+
+    async def endless() -> StreamTakenInTime:
+        return StreamTakenInTime(pieces())
+
+    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        finally:
+            if scope["type"] == "http":
+                has_ended.set()
+
+    app.add_api_route("/endless", endless, response_model=None)
+    async with serve(noted) as url:
+        _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port, limit=1)
+        writer.write(b"GET /endless HTTP/1.1\r\nHost: a\r\nX-Request-ID: one\r\n\r\n")
+        async with asyncio.timeout(60):
+            await has_ended.wait()
+        writer.transport.abort()
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    cut = [event for event in events if event["message"].startswith("answer cut off")]
+    assert [(event["level"], event["request_id"]) for event in cut] == [("warning", "one")]
+    assert {event["level"] for event in events} == {"info", "warning"}
+    assert "error_stack" not in stream.getvalue()
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])

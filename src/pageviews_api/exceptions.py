@@ -47,6 +47,8 @@
         ├── ArchiveUnavailableError     the store does not answer, or fails
         ├── ArchiveDeniedError          the store refuses us; asking again soon is useless
         └── ArchiveCorruptError         what is stored is not what was written
+
+Apart from it stands ``NotTakenInTimeError``, of which nobody can be told any more.
 """
 
 from dataclasses import dataclass
@@ -295,3 +297,7 @@ class ArchiveDeniedError(ArchiveError):
 
 class ArchiveCorruptError(ArchiveError):
     """What is stored is not what was written."""
+
+
+class NotTakenInTimeError(Exception):
+    """The caller does not take an answer that has begun: only the connection can be closed."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from loguru import logger
 
+from pageviews_api.exceptions import NotTakenInTimeError
+
 if TYPE_CHECKING:
     from loguru import Message, Record
 
@@ -59,9 +61,15 @@ def set_up_logs(level: str, log_format: str | None, *, stream: TextIO | None = N
 
 
 class _ToLoguru(logging.Handler):
-    """Passes the standard library's log records on to loguru."""
+    """Passes the standard library's log records on to loguru.
+
+    But for one: the server logs a trace of whatever it closes a connection for. That a caller was
+    too slow has been logged already, where it was noticed, and is nobody's fault here.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and isinstance(record.exc_info[1], NotTakenInTimeError):
+            return
         try:
             level: str | int = logger.level(record.levelname).name
         except ValueError:

@@ -17,7 +17,6 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from pageviews_api.archive.encoding import encode
@@ -26,6 +25,7 @@ from pageviews_api.clients.archive_store_folder import FolderArchiveStore
 from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
 from pageviews_api.demo.aqs import sample_aqs
+from pageviews_api.exceptions import NotTakenInTimeError
 from pageviews_api.main import create_app
 from pageviews_api.routers import archive_document as routes
 from pageviews_api.routers import streaming
@@ -481,7 +481,7 @@ class TestDocument:
 
         for _ in range(10):
             taken = 0
-            with pytest.raises(ClientDisconnect):
+            with pytest.raises(NotTakenInTimeError):
                 await service.app(_asked(DOCUMENT), receive, send)
             assert taken < len(body)
         monkeypatch.undo()

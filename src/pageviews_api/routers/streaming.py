@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from fastapi.responses import StreamingResponse
+from loguru import logger
 from starlette.types import Message, Receive, Scope, Send
 
+from pageviews_api.exceptions import NotTakenInTimeError
 from pageviews_api.representation.freshness import NOT_AT_ALL
 from pageviews_api.representation.negotiation import MEDIA_TYPES
 from pageviews_api.schemas.query import Format
@@ -18,11 +20,21 @@ class StreamTakenInTime(StreamingResponse):
     """A stream whose caller must keep up; who is too slow gets a broken connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send it.
+
+        Raises
+        ------
+        NotTakenInTimeError
+            The caller is too slow. It has been logged; the server closes the connection.
+        """
 
         async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(TAKEN_WITHIN):
-                await send(message)
+            try:
+                async with asyncio.timeout(TAKEN_WITHIN):
+                    await send(message)
+            except TimeoutError as e:
+                logger.warning("answer cut off: it was not taken in time")
+                raise NotTakenInTimeError from e
 
         await super().__call__(scope, receive, send_in_time)
 
