@@ -48,6 +48,16 @@ async def answered(service: Service, items: list[Any]) -> tuple[dict[int, Line],
     return {line["index"]: line for line in lines}, end
 
 
+async def open_circuit(service: Service) -> None:
+    """Let Wikimedia fail until it is left alone; it would answer again."""
+    service.aqs.behave(aqs_faults.failing())
+    for n in range(10):
+        await service.client.get(f"/api/v1/articles/fr.wikipedia/Failing_{n}")
+    readiness = (await service.client.get("/readyz")).json()
+    assert readiness["aqs"]["circuit"] == "open"
+    service.aqs.recover()
+
+
 async def test_batch__each_and_the_whole(service: Service) -> None:
     """Each item is told as it is alone; the end has the sum, the shares and the ranks."""
     set_articles(service.aqs, ["One", "Two", "AC/DC"])
@@ -278,6 +288,27 @@ class TestTime:
         assert lines[0]["status"] == 200
         assert clock.monotonic() - before >= 30
         assert end["summary"]["failed"] == 0
+
+    async def test_batch__wikimedia_is_left_alone(self, service: Service, clock: FakeClock) -> None:
+        """Where Wikimedia has failed often, a batch waits until it may be asked, and goes on."""
+        titles = [f"Article_{n}" for n in range(20)]
+        set_articles(service.aqs, titles)
+        await open_circuit(service)
+        before = clock.monotonic()
+        lines, end = await answered(service, [item(title) for title in titles])
+        assert {line["status"] for line in lines.values()} == {200}
+        assert clock.monotonic() - before >= 30
+        assert end["summary"]["failed"] == 0
+
+    async def test_batch__wikimedia_is_left_alone_for_long(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It does not wait for that for ever, either."""
+        monkeypatch.setattr(batches, "GIVE_UP_AFTER", 10.0)
+        set_articles(service.aqs, ["One"])
+        await open_circuit(service)
+        lines, _ = await answered(service, [item("One")])
+        assert lines[0]["problem"]["type"] == "/problems/upstream-held-back"
 
     async def test_batch__gives_up(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         """It does not wait for ever: in the end it says that Wikimedia could not be asked."""

@@ -1,7 +1,7 @@
 """Long lists of articles, answered line by line as results come, in bounded memory.
 
 A batch keeps to a pace that leaves a part of a minute's budget to callers, waits where the budget
-is used up, and ends when its caller goes away.
+is used up or Wikimedia is left alone, and ends when its caller goes away.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from pageviews_api.clients.pageviews import PageviewsClient
 from pageviews_api.clock import Clock
 from pageviews_api.daterange import DateRange, NamedRange
 from pageviews_api.exceptions import (
-    BudgetExhaustedError,
     FieldError,
     InvalidParameterError,
     TooManyBatchesError,
+    UpstreamHeldBackError,
     UpstreamThrottledError,
 )
 from pageviews_api.schemas.article_sets import BatchEnd, BatchLine, RankedItem, RefusedItem
@@ -57,7 +57,7 @@ ASK_AGAIN_AFTER = 30.0
 """Seconds after which who was turned away may try again."""
 
 GIVE_UP_AFTER = 1_200.0
-"""Seconds after which a batch waits for the budget no more; 1,000 items take 11 minutes of it."""
+"""Seconds after which a batch waits no more until it may ask; 1,000 items take 11 minutes of it."""
 
 Asked = SeriesQuery | RefusedItem
 
@@ -145,10 +145,10 @@ class ArticleBatches:
             await self._clock.sleep(self._pace.ready_in())
 
     async def _told(self, query: SeriesQuery, until: float) -> Outcome:
-        """Tell it when the budget allows, if that is soon enough."""
+        """Tell it when Wikimedia may be asked, if that is soon enough."""
         while True:
             outcome = await outcome_of(self._pageviews.article(query))
-            if not isinstance(outcome, BudgetExhaustedError | UpstreamThrottledError):
+            if not isinstance(outcome, UpstreamHeldBackError | UpstreamThrottledError):
                 return outcome
             if self._clock.monotonic() + outcome.retry_after > until:
                 return outcome
