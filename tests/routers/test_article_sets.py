@@ -12,6 +12,7 @@ from pageviews_api.schemas.points import DayPoint
 from pageviews_api.schemas.query import Access, Agent
 from tests.conftest import YESTERDAY, Service
 from tests.support import aqs_faults
+from tests.support.clock import FakeClock
 
 SET = "/api/v1/articles?project=fr.wikipedia&range=latest-2"
 
@@ -52,7 +53,7 @@ async def test_set__each_in_order(service: Service) -> None:
 
 
 async def test_set__is_kept_as_its_articles_are(service: Service) -> None:
-    """A whole set may be kept, and has a tag; one with a failure is kept by nobody."""
+    """A whole set may be kept, and has a tag."""
     whole = await service.client.get(named("Ten", "Twenty"))
     assert whole.headers["cache-control"].startswith("public, max-age=7200, ")
     assert whole.headers["cache-status"] == "pageviews-api; fwd=miss; stored; ttl=7200"
@@ -61,8 +62,26 @@ async def test_set__is_kept_as_its_articles_are(service: Service) -> None:
     )
     assert again.status_code == 304
     assert again.headers["cache-status"] == "pageviews-api; hit; ttl=7200"
-    partial = await service.client.get(named("Ten", "Nobody"))
-    assert partial.headers["cache-control"] == "no-store"
+
+
+async def test_set__with_what_was_never_viewed(service: Service, clock: FakeClock) -> None:
+    """A set is kept no longer than the 404 that an article of it would be alone."""
+    alone = await service.client.get("/api/v1/articles/fr.wikipedia/Nobody?range=latest-2")
+    for titles in (("Ten", "Nobody"), ("Nobody",)):
+        told = await service.client.get(named(*titles))
+        assert told.headers["cache-control"] == alone.headers["cache-control"]
+        assert told.headers["cache-control"] == "public, max-age=60"
+        assert told.headers["cache-status"].endswith("; ttl=60")
+    clock.advance(7170)
+    old = await service.client.get(named("Ten", "Nobody"))
+    assert old.headers["cache-control"] == "public, max-age=30"
+
+
+async def test_set__with_a_failure_that_may_pass(service: Service) -> None:
+    """A set of which something could not be told just now is kept by nobody."""
+    service.aqs.behave(aqs_faults.html_page(), when=lambda path: "/Twenty/" in path)
+    told = await service.client.get(named("Ten", "Nobody", "Twenty"))
+    assert told.headers["cache-control"] == "no-store"
 
 
 async def test_set__repeats(service: Service) -> None:

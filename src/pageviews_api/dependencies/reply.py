@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from pageviews_api.dependencies.request import IfNoneMatchDep, ResourcesDep
 from pageviews_api.representation.conditional import has, weak_etag
-from pageviews_api.representation.freshness import FOR_A_MINUTE, Currency
+from pageviews_api.representation.freshness import A_MINUTE, FOR_A_MINUTE, PUBLIC, Currency
 from pageviews_api.representation.negotiation import MEDIA_TYPES, negotiate
 from pageviews_api.representation.tables import Table, table
 from pageviews_api.representation.writers import csv_lines, ndjson_lines
@@ -97,6 +97,13 @@ class Reply:
             return await self.kept(answer, FOR_A_MINUTE)
         body, headers = await self.form.write(answer)
         return self.body(body, headers, of=answer)
+
+    async def briefly(self, answer: Freshness) -> Response:
+        """Answer with what tells of something that it is not there, which is soon asked anew."""
+        body, headers = await self.form.write(answer)
+        currency = Currency.of(answer, fresh_for=self.fresh_for, now=self.now).at_most(A_MINUTE)
+        control, status = currency.cache_control_for(PUBLIC), currency.cache_status
+        return self._respond(body, {**headers, "Cache-Control": control, "Cache-Status": status})
 
     async def kept(self, answer: AnswerModel, cache_control: str) -> Response:
         """Answer with what others may keep as ``cache_control`` says."""

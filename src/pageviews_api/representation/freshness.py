@@ -1,6 +1,6 @@
 """For how long an answer may be kept by others, and what this service's own cache did for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pageviews_api.schemas.pageviews import Freshness
@@ -19,6 +19,9 @@ FOR_A_DAY = "public, max-age=86400"
 
 FOR_AN_HOUR = "public, max-age=3600"
 """For what changes with a release alone."""
+
+A_MINUTE = 60
+"""Seconds for which it is believed that there is nothing: a 404, alone or among others."""
 
 FOR_A_MINUTE = "public, max-age=60"
 """For what may be replaced, or grow, any time."""
@@ -54,6 +57,10 @@ class Currency:
         left = int((answer.checked_at + fresh_for - now).total_seconds())
         return cls(min(left, -1) if answer.stale else max(left, 0), answer.fetched)
 
+    def at_most(self, seconds: int) -> "Currency":
+        """Tell it of an answer that is fresh for so many seconds and no longer."""
+        return replace(self, left=min(self.left, seconds))
+
     @property
     def cache_control(self) -> str:
         """``Cache-Control``: fresh for what is left of our own freshness (RFC 9111 §5.2.2).
@@ -66,9 +73,9 @@ class Currency:
         )
 
     def cache_control_for(self, whom: str) -> str:
-        """``Cache-Control`` of a site's numbers: ``whom`` is ``public`` or ``private``.
+        """``Cache-Control`` of what is not gone on with when its time is up, for that is short.
 
-        Nobody goes on with them when their time is up: it is short, and they need not be for all.
+        ``whom`` is ``public``, or ``private`` for what need not be for all.
         """
         return f"{whom}, max-age={max(self.left, 0)}"
 

@@ -1,5 +1,6 @@
 """How often several articles were looked at."""
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -44,8 +45,11 @@ async def get_articles(
     those, and `summary.total` is the sum over the others, of which each has its share and rank.
     """
     answer = await articles.told(queries)
-    if answer.summary.failed:
+    statuses = {item.status for item in answer.items}
+    if statuses - {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
         return await reply.kept(answer, NOT_AT_ALL)
+    if HTTPStatus.NOT_FOUND in statuses:
+        return await reply.briefly(answer)
     return await reply.current(answer)
 
 
