@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pageviews_api.schemas.left_out import is_none
+
 
 class HealthModel(BaseModel):
     """Frozen, and exactly the documented fields."""
@@ -115,7 +117,7 @@ class Readiness(HealthModel):
     site_archive: Annotated[
         ArchiveReadiness | None,
         Field(
-            exclude_if=lambda value: value is None,
+            exclude_if=is_none,
             description="The same of the sites' own archive; there only where sites are "
             "configured.",
         ),

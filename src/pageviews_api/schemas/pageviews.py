@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from pageviews_api.schemas.annotations import Annotations
+from pageviews_api.schemas.left_out import is_none
 from pageviews_api.schemas.points import (
     AnswerModel,
     DayPoint,
@@ -73,7 +74,7 @@ class _Asked(AnswerModel):
     as_of: Annotated[
         Date | None,
         Field(
-            exclude_if=lambda value: value is None,
+            exclude_if=is_none,
             description="The day as of which it is told; there only where one was asked for.",
         ),
     ] = None
@@ -94,30 +95,26 @@ class _Figures(AnswerModel):
     ]
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
 class _Beside(AnswerModel):
     annotations: Annotations
     comparison: Annotated[
         Comparison | None,
-        Field(exclude_if=_is_none, description="There only where `compare` was asked for."),
+        Field(exclude_if=is_none, description="There only where `compare` was asked for."),
     ] = None
     split: Annotated[
         AccessSplit | AgentSplit | None,
-        Field(exclude_if=_is_none, description="There only where `split` was asked for."),
+        Field(exclude_if=is_none, description="There only where `split` was asked for."),
     ] = None
     unusual: Annotated[
         UnusualDays | None,
-        Field(exclude_if=_is_none, description="There only where `unusual` was asked for."),
+        Field(exclude_if=is_none, description="There only where `unusual` was asked for."),
     ] = None
 
 
 class _BesideArticle(_Beside):
     per_million: Annotated[
         PerMillion | None,
-        Field(exclude_if=_is_none, description="There only where `per_million` was asked for."),
+        Field(exclude_if=is_none, description="There only where `per_million` was asked for."),
     ] = None
 
 

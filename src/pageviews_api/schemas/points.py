@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pageviews_api.schemas.left_out import is_none
+
 
 class AnswerModel(BaseModel):
     """Frozen, and exactly the documented fields."""
@@ -44,7 +46,7 @@ class DayPoint(AnswerModel):
     observed_on: Annotated[
         Date | None,
         Field(
-            exclude_if=lambda value: value is None,
+            exclude_if=is_none,
             description="The UTC day on which Wikimedia told this; there only where it comes "
             "from our archive.",
         ),

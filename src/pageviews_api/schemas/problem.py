@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pageviews_api.schemas.left_out import is_none
+
 MEDIA_TYPE = "application/problem+json"
 
 _WORDS = {
@@ -33,11 +35,6 @@ def in_words(error: Mapping[str, Any], *, stranger: str) -> str:
     return words.format_map(error.get("ctx", {}))
 
 
-def _is_none(value: object) -> bool:
-    """Tell what a problem leaves out."""
-    return value is None
-
-
 class ProblemField(BaseModel):
     """What is wrong with one part of the request."""
 
@@ -62,16 +59,16 @@ class Problem(BaseModel):
     instance: Annotated[str, Field(description="`urn:request:` and the request's id.")]
     errors: Annotated[
         list[ProblemField] | None,
-        Field(exclude_if=_is_none, description="The parts of the request that are wrong."),
+        Field(exclude_if=is_none, description="The parts of the request that are wrong."),
     ] = None
     upstream: Annotated[
         str | None,
-        Field(exclude_if=_is_none, description="Whose failure it is, where it is not ours."),
+        Field(exclude_if=is_none, description="Whose failure it is, where it is not ours."),
     ] = None
     choices: Annotated[
         list[str] | None,
         Field(
-            exclude_if=_is_none,
+            exclude_if=is_none,
             description="The media types that there are, where none of them was acceptable.",
         ),
     ] = None
@@ -79,7 +76,7 @@ class Problem(BaseModel):
         int | None,
         Field(
             ge=0,
-            exclude_if=_is_none,
+            exclude_if=is_none,
             description="Seconds after which asking again makes sense.",
         ),
     ] = None

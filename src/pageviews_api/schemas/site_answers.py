@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from pageviews_api.schemas.left_out import is_none
 from pageviews_api.schemas.points import AnswerModel
 from pageviews_api.schemas.site_metrics import (
     Interval,
@@ -167,10 +168,6 @@ class SiteSeriesComparison(_Compared):
     items: list[ComparedSiteDay]
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
 class SiteSummary(SiteDaysAnswer):
     """The figures of some days together."""
 
@@ -179,7 +176,7 @@ class SiteSummary(SiteDaysAnswer):
     )
 
     summary: SiteFigures
-    comparison: Annotated[SiteComparison | None, Field(exclude_if=_is_none)] = None
+    comparison: Annotated[SiteComparison | None, Field(exclude_if=is_none)] = None
 
 
 class SiteSeries(SiteDaysAnswer):
@@ -200,7 +197,7 @@ class SiteSeries(SiteDaysAnswer):
 
     interval: Annotated[Interval, Field(description="What one item covers.")]
     items: list[SitePoint]
-    comparison: Annotated[SiteSeriesComparison | None, Field(exclude_if=_is_none)] = None
+    comparison: Annotated[SiteSeriesComparison | None, Field(exclude_if=is_none)] = None
 
 
 class SitePages(SiteDaysAnswer):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from pageviews_api.schemas.annotations import Annotations
+from pageviews_api.schemas.left_out import is_none
 from pageviews_api.schemas.pageviews import AnswerModel, DayStatus, Freshness
 from pageviews_api.schemas.query import Access, Agent
 
@@ -117,7 +118,7 @@ class _Told(AnswerModel):
     filter_certain: Annotated[
         bool | None,
         Field(
-            exclude_if=lambda value: value is None,
+            exclude_if=is_none,
             description="There only with a filter. `false`: we do not know this project's own "
             "names of namespaces and of its main page, so that rows under these may be left.",
         ),
@@ -125,7 +126,7 @@ class _Told(AnswerModel):
     previous: Annotated[
         PreviousPeriod | None,
         Field(
-            exclude_if=lambda value: value is None,
+            exclude_if=is_none,
             description="What is compared with; there only where it was asked for.",
         ),
     ] = None
