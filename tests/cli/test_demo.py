@@ -10,12 +10,41 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
+
+from pageviews_api.cli.demo import demo_settings
+from pageviews_api.config import Settings
 
 ARCHIVE = "var/demo/archives/2017-01-01.json"
 
+OF_AN_OPERATOR = {
+    "ADMIN_TOKEN": "an-operators-own-token",
+    "ARCHIVE_ARTICLES_FILE": "s3://a-real-bucket/articles.txt",
+    "ARCHIVE_BUCKET": "a-real-bucket",
+    "AQS_BASE_URL": "https://wikimedia.org/api/rest_v1",
+    "AWS_ACCESS_KEY_ID": "an-operators-key-id",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ENDPOINT_URL_S3": "https://s3.example.org",
+    "AWS_SECRET_ACCESS_KEY": "an-operators-key",
+    "MATOMO_BASE_URL": "https://matomo.example.org",
+    "MATOMO_SITE_ID": "1",
+    "MATOMO_TOKEN": "an-operators-token-auth",
+    "PLAUSIBLE_API_KEY": "an-operators-api-key",
+    "PLAUSIBLE_SITE_ID": "example.org",
+    "PORT": "nonsense",
+    "REDIS_URL": "redis://redis.example.org",
+    "SITES": '[{"name": "more", "provider": "plausible", "token": "t", "site_id": "a.example"}]',
+    "SITES_TOKEN": "a-token-of-sixteen-or-more",
+}
+"""What would lead the demo to somebody else, if it were read."""
+
+PROXY = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+"""A proxy for everything, this machine included, that is not there."""
+
 
 async def start(*words: str, folder: Path) -> asyncio.subprocess.Process:
-    """Start the demo in a folder, with an environment that it must not care about."""
+    """Start the demo in a folder, with an environment and a ``.env`` it must not care about."""
+    (folder / ".env").write_bytes(b"PORT=\xff\n")
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -23,12 +52,7 @@ async def start(*words: str, folder: Path) -> asyncio.subprocess.Process:
         "demo",
         *words,
         cwd=folder,
-        env={
-            "PATH": os.environ["PATH"],
-            "ARCHIVE_BUCKET": "a-real-bucket",
-            "AQS_BASE_URL": "https://wikimedia.org/api/rest_v1",
-            "PORT": "nonsense",
-        },
+        env={"PATH": os.environ["PATH"], **OF_AN_OPERATOR, **PROXY},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -39,6 +63,21 @@ async def finish(process: asyncio.subprocess.Process) -> tuple[int | None, str, 
     async with asyncio.timeout(30):
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
+
+
+def test_demo__takes_no_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an operator's settings, in the environment or ``.env``, not one is the demo's."""
+    monkeypatch.chdir(tmp_path)
+    plain = demo_settings("http://127.0.0.1:9")
+    assert plain.configured_sites == ()
+    assert (plain.redis_url, plain.archive_bucket, plain.articles_object) == (None, None, None)
+    (tmp_path / ".env").write_text("".join(f"{k}={v}\n" for k, v in OF_AN_OPERATOR.items()))
+    assert demo_settings("http://127.0.0.1:9") == plain
+    for name in Settings.model_fields:
+        monkeypatch.setenv(name.upper(), OF_AN_OPERATOR.get(name.upper(), "nonsense"))
+    assert demo_settings("http://127.0.0.1:9") == plain
+    (tmp_path / ".env").write_bytes(b"PORT=\xff\n")
+    assert demo_settings("http://127.0.0.1:9") == plain
 
 
 async def test_demo_once__twice(tmp_path: Path) -> None:
