@@ -319,6 +319,40 @@ class TestTime:
         lines, _ = await answered(service, [item("One")])
         assert lines[0]["problem"]["type"] == "/problems/upstream-held-back"
 
+    async def test_batch__of_the_longest_titles(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A thousand titles are taken, however long they are and however they are escaped."""
+        items = [
+            item(f"{n:03}{'Ж' * 126}", range="latest-9999", access="all-access")
+            for n in range(1000)
+        ]
+        body = json.dumps({"items": items}).encode()
+        assert len(body) > 800_000
+        monkeypatch.setattr(batches, "GIVE_UP_AFTER", 30.0)
+        service.resources.gate.pause(600)
+        headers = {"Content-Type": "application/json"}
+        response = await service.client.post(BATCH, content=body, headers=headers)
+        assert response.status_code == 200
+        lines = [json.loads(line) for line in response.text.splitlines()]
+        assert {line["status"] for line in lines[:-1]} == {503}
+        assert len(lines) == 1001
+
+    async def test_batch__has_given_up(
+        self, service: Service, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """When it has given up, no other item takes a turn; what is held is told still."""
+        monkeypatch.setattr(batches, "GIVE_UP_AFTER", 30.0)
+        titles = [f"Article_{n}" for n in range(100)]
+        set_articles(service.aqs, titles)
+        await answered(service, [item(titles[-1])])
+        service.resources.gate.pause(600)
+        before = clock.monotonic()
+        lines, end = await answered(service, [item(title) for title in titles])
+        assert [lines[n]["status"] for n in range(100)] == [503] * 99 + [200]
+        assert end["summary"]["failed"] == 99
+        assert clock.monotonic() - before < 10  # 15 turns in 10 s: they would take a minute
+
 
 class TestAtARealPort:
     """A caller who reads, leaves, or dawdles."""

@@ -112,10 +112,10 @@ class ArticleBatches:
                 refused += 1
                 yield _written(_refused_line(index, item, problem_of))
         waiting = iter(places)
-        until = self._clock.monotonic() + GIVE_UP_AFTER
+        patience = _Patience(self._clock.monotonic() + GIVE_UP_AFTER)
         while True:
             for query in islice(waiting, IN_WORK - len(working)):
-                working[asyncio.create_task(self._outcome(query, until))] = query
+                working[asyncio.create_task(self._outcome(query, patience))] = query
             if not working:
                 break
             done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
@@ -126,7 +126,7 @@ class ArticleBatches:
                     yield line
         yield _written(_end(places, ended, refused))
 
-    async def _outcome(self, query: SeriesQuery, until: float) -> Outcome:
+    async def _outcome(self, query: SeriesQuery, patience: "_Patience") -> Outcome:
         """Tell one article; what costs a request takes a turn.
 
         What is not held waits for its turn. What is held may turn out to lack a day, or to be due
@@ -134,8 +134,10 @@ class ArticleBatches:
         """
         held = await self._pageviews.holds(query.series)
         if not held:
+            if patience.lost is not None:
+                return patience.lost
             await self._turn()
-        outcome = await self._told(query, until)
+        outcome = await self._told(query, patience)
         if held and isinstance(outcome, ArticleSeries) and outcome.fetched:
             await self._turn()
         return outcome
@@ -144,15 +146,24 @@ class ArticleBatches:
         while not self._pace.take():
             await self._clock.sleep(self._pace.ready_in())
 
-    async def _told(self, query: SeriesQuery, until: float) -> Outcome:
+    async def _told(self, query: SeriesQuery, patience: "_Patience") -> Outcome:
         """Tell it when Wikimedia may be asked, if that is soon enough."""
         while True:
             outcome = await outcome_of(self._pageviews.article(query))
             if not isinstance(outcome, UpstreamHeldBackError | UpstreamThrottledError):
                 return outcome
-            if self._clock.monotonic() + outcome.retry_after > until:
+            if self._clock.monotonic() + outcome.retry_after > patience.until:
+                patience.lost = outcome
                 return outcome
             await self._clock.sleep(outcome.retry_after)
+
+
+@dataclass(slots=True)
+class _Patience:
+    """How long a batch waits until it may ask. ``lost``: why that was in vain; it asks no more."""
+
+    until: float
+    lost: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
