@@ -128,6 +128,10 @@ class HeadersTooLargeError(CallerError):
     """The headers of the request are longer than any client has a use for."""
 
 
+class PreflightRefusedError(CallerError):
+    """A script of another site may not ask so (CORS)."""
+
+
 class UnknownHostError(CallerError):
     """The Host header is absent, doubled, or names a site that this service is not."""
 

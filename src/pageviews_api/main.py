@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from loguru import logger
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette_compress import CompressMiddleware, add_compress_type
 
 from pageviews_api import __version__
@@ -20,8 +19,8 @@ from pageviews_api.docs_page import add_docs_page
 from pageviews_api.exception_handlers import error_response, install_exception_handlers
 from pageviews_api.exceptions import ArchiveError, ConfigurationError
 from pageviews_api.logs import set_up_logs
-from pageviews_api.middleware.any_origin import AnyOriginMiddleware
 from pageviews_api.middleware.clients import RateLimitMiddleware
+from pageviews_api.middleware.cors import AnyOriginMiddleware, OriginsMiddleware
 from pageviews_api.middleware.defaults import DefaultHeadersMiddleware
 from pageviews_api.middleware.errors import CatchAllMiddleware
 from pageviews_api.middleware.host import HostMiddleware
@@ -272,7 +271,8 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
     if not origins:
         return []
     cors = Middleware(
-        AnyOriginMiddleware if "*" in origins else CORSMiddleware,
+        AnyOriginMiddleware if "*" in origins else OriginsMiddleware,
+        respond=error_response,
         allow_origins=origins,
         allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
         allow_headers=ALLOWED_HEADERS,

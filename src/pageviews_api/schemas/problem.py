@@ -198,6 +198,14 @@ _PROBLEMS = (
         remedy="The paths are listed at /docs. None ends with a slash.",
     ),
     ProblemType(
+        slug="preflight-refused",
+        title="Preflight refused",
+        status=400,
+        meaning="A browser asked whether a script of another site may ask so, and it may not.",
+        remedy="Name the site's origin in `ALLOWED_ORIGINS`, and send no header that a script may "
+        "not send: a token, above all, has no place in a page.",
+    ),
+    ProblemType(
         slug="unknown-host",
         title="Unknown host",
         status=400,
