@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from loguru import logger
@@ -19,6 +20,18 @@ from pageviews_api.schemas.query import Access, Agent
 from tests.support.clock import FakeClock
 from tests.support.fake_aqs import FakeAqs
 from tests.support.serving import serve
+
+hypothesis.settings.register_profile(
+    "any machine",
+    deadline=None,
+    # How long an example takes to make says how busy the machine is. And that a fixture is one for
+    # all examples is meant: the service is asked again and again.
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
+)
+hypothesis.settings.load_profile("any machine")
 
 pytest_plugins = ["tests.support.redis_fixtures", "tests.support.s3_fixtures"]
 

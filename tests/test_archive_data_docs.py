@@ -77,6 +77,7 @@ LARGE = """
 import duckdb, json, sys
 without, shown = json.load(sys.stdin)
 connection = duckdb.connect()
+connection.execute("SET enable_progress_bar = false")  # it goes to stdout where it takes long
 try:
     connection.execute(without)
 except duckdb.Error as e:

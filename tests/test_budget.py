@@ -195,7 +195,7 @@ async def run_to_end(clock: FakeClock, tasks: list["asyncio.Task[None]"]) -> Non
             clock.advance(max(clock._sleepers[0][0] - clock.monotonic(), 0.0))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(plans=st.lists(plans, max_size=25), at_once=st.integers(1, 3), limit=st.integers(1, 6))
 async def test_gate__any_load(plans: list[Plan], at_once: int, limit: int) -> None:
     """The server never has more at once, nor more in any minute, and everybody gets through."""

@@ -243,7 +243,7 @@ async def test_freshness__until_its_end(cache: Cache, upstream: Upstream, clock:
     assert (upstream.fetches, upstream.told_held) == (2, [False, True])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(jitter=st.floats(0, 1))
 async def test_freshness__jitter(jitter: float) -> None:
     """Jitter shortens freshness, by a tenth at the most, and never lengthens it."""

@@ -297,7 +297,9 @@ REFUSED = {
     404: Asked("/api/v1/articles/fr.wikipedia/Nobody_reads_this"),
     405: Asked("/problems/not-found", method="POST"),
     406: Asked(STRASBOURG, (("Accept", "application/xml"),)),
-    413: Asked(BATCH, (("Content-Length", "600000"), ("Content-Type", "application/json")), "POST"),
+    413: Asked(
+        BATCH, (("Content-Length", "1200000"), ("Content-Type", "application/json")), "POST"
+    ),
     414: Asked(f"{STRASBOURG}?{'x' * 3000}"),
     415: Asked(BATCH, (("Content-Length", "1"),), "POST", b"x"),
     422: Asked(f"{STRASBOURG}?range=none&start=&agent=&access=&granularity=&a=1&b=2&c=3"),

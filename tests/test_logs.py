@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from loguru import logger
@@ -134,9 +134,7 @@ def test_level__is_the_least() -> None:
     assert [json.loads(line)["message"] for line in lines] == ["this"]
 
 
-@examples(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(max_examples=150)
 @given(text=ANY_TEXT)
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_event__is_one_line(log_format: str, text: str) -> None:

@@ -720,7 +720,7 @@ def answers(
         return asyncio.run(ask())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     lists_of(st.none() | Numbers) | stays(),
     st.none() | st.integers(-6, 25),
@@ -749,7 +749,7 @@ def test_days__nothing_but_what_the_archives_say(
     assert newest is None or any(views is not None for views, _ in evidence[newest])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(stays(), st.none() | st.integers(-6, 25), st.integers(1, 30), st.integers(0, 29))
 def test_days__all_that_the_archives_say(
     some: list[Case], as_of_back: int | None, first: int, length: int

@@ -5,7 +5,7 @@ from datetime import date
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pageviews_api.charts import draw
@@ -46,7 +46,6 @@ def drawn(element: ET.Element, style: str) -> list[svg.Line]:
     return [line for data in svg.paths(element, style) for line in svg.lines(data)]
 
 
-@settings(deadline=None)
 @given(VIEWS, TITLES, LOOKS, st.sampled_from(Granularity))
 def test_draw__anything(
     views: list[int | None], title: str, look: Look, granularity: Granularity

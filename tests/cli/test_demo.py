@@ -113,7 +113,7 @@ async def test_demo__ends_with_ctrl_c(tmp_path: Path) -> None:
             line = (await process.stdout.readline()).decode()
             assert line, shown
             shown += line
-    async with httpx.AsyncClient(base_url=match[1]) as client:
+    async with httpx.AsyncClient(base_url=match[1], timeout=60) as client:
         for path in re.findall(r"http://127\.0\.0\.1:\d+(/\S+)", shown):
             assert (await client.get(path)).status_code == 200
         assert "**Sample data" in (await client.get("/openapi.json")).json()["info"]["description"]

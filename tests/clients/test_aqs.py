@@ -411,7 +411,7 @@ answers = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(answer=answers)
 async def test_answer__any_json(answer: object) -> None:
     """Any JSON is an answer to the question or refused: no other error, no number made up."""

@@ -317,7 +317,7 @@ anything = given(
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=slow)
+@settings(max_examples=150, derandomize=True, suppress_health_check=slow)
 @anything
 def test_told__is_what_aqs_had(
     history: History, asked: list[Question], bad_days: Troubles, warmed: float
@@ -327,7 +327,7 @@ def test_told__is_what_aqs_had(
 
 
 @pytest.mark.long
-@settings(max_examples=5_000, deadline=None, suppress_health_check=slow)
+@settings(max_examples=5_000, suppress_health_check=slow)
 @anything
 def test_told__is_what_aqs_had__long(
     history: History, asked: list[Question], bad_days: Troubles, warmed: float
@@ -387,7 +387,7 @@ frequent_questions = st.lists(
 )
 
 
-@settings(max_examples=100, derandomize=True, deadline=None, suppress_health_check=slow)
+@settings(max_examples=100, derandomize=True, suppress_health_check=slow)
 @given(
     history=st.builds(_restated_on_usual_days, st.integers(0, 5), close_restatements),
     asked=frequent_questions,

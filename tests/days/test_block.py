@@ -227,7 +227,7 @@ def test_merged__table(
 
 
 @given(one=grown(), other=grown())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_merged__as_day_by_day(one: tuple[Block, Model], other: tuple[Block, Model]) -> None:
     """Whatever was joined before: it is as if each day had been kept for itself."""
     if not touching(one[1], other[1]):
@@ -288,7 +288,7 @@ def test_encode__round_trip_of_many_stretches(of: tuple[Block, Model]) -> None:
     busiest=st.sampled_from([10, 1_000, 100_000, 10_000_000]),
     increments=st.sampled_from([0, 30]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_encode__of_a_year(seed: int, busiest: int, increments: int) -> None:
     """A year with its key, of up to ten million views a day, takes 2,500 bytes at most.
 

@@ -218,7 +218,7 @@ Model = dict[int, tuple[datetime, int]]
         max_size=8,
     )
 )
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_after__as_day_by_day(answers: list[tuple[int, int, list[int]]]) -> None:
     """However answers overlap, and in whatever order they come: as if each day stood for itself."""
     of = Corrections.of(totals("1 1 1 1 1 1 1 1"))
@@ -370,7 +370,7 @@ def test_lacks__newest_totals(views: str, through: int, *, expected: bool) -> No
     changed=st.lists(st.integers(0, 9), min_size=1, max_size=40),
     hours=st.integers(-40, 24 * 40),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_encode__round_trip(views: list[int], changed: list[int], hours: int) -> None:
     """What is encoded is decoded the same."""
     first = totals(" ".join("." if n < 0 else str(n) for n in views))
@@ -419,7 +419,7 @@ def test_decode__junk(data: bytes) -> None:
 
 
 @given(kept=st.integers(0, 600), data=st.binary(max_size=60))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_decode__cut_off(kept: int, data: bytes) -> None:
     """Corrections that are cut off, and go on with anything, are refused or read as some."""
     whole_data = corrections().encode()

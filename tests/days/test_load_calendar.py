@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange
@@ -406,7 +406,6 @@ def test_fresh_for__before_days_come(came: list[float], hour: float, minutes: in
     micro=st.integers(0, 10**12),
     counted=st.dates(FIRST_DAY, D),
 )
-@settings(deadline=None)
 def test_encode__round_trip(pattern: str, start: int, micro: int, counted: date) -> None:
     """What is encoded is decoded the same."""
     told, asked = shown(pattern, start)

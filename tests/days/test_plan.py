@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pageviews_api.daterange import FIRST_DAY, ONE_DAY, DateRange
@@ -554,7 +554,6 @@ def test_due_ranges__nothing_known() -> None:
     shown=st.dictionaries(st.integers(-14, 0), st.integers(0, 6), max_size=4),
     asked=st.tuples(st.integers(-20, 0), st.integers(0, 20)),
 )
-@settings(deadline=None)
 def test_days_to_ask__answered(
     held: list[tuple[int, int, int]],
     restated_days: list[int],

@@ -311,7 +311,7 @@ def known(draw: st.DrawFn) -> tuple[Block, LoadCalendar | None]:
 
 
 @given(drawn=known(), more=st.integers(-30, 30), totals=st.none() | known())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_points__any(
     drawn: tuple[Block, LoadCalendar | None],
     more: int,
@@ -391,7 +391,7 @@ def worlds(draw: st.DrawFn) -> World:
     return World(views, loaded, lag)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     world=worlds(),
     checks=st.lists(

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from starlette.types import Message
@@ -1024,8 +1024,6 @@ class TestPaths:
 
     @examples(
         max_examples=150,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(
         day=st.one_of(

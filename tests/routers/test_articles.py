@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -395,8 +395,6 @@ async def test_get_article__no_title(aqs: FakeAqs, base_url: str) -> None:
 
 @examples(
     max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(title=st.binary(min_size=1, max_size=300))
 async def test_get_article__any_bytes(service: Service, title: bytes) -> None:
@@ -420,8 +418,6 @@ FORBIDDEN = st.one_of(
 
 @examples(
     max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(before=st.text(max_size=20), bad=FORBIDDEN, after=st.text(max_size=20))
 async def test_get_article__forbidden_characters(
@@ -439,8 +435,6 @@ async def test_get_article__forbidden_characters(
 
 @examples(
     max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(name=st.binary(min_size=1, max_size=100), value=st.binary(max_size=50))
 async def test_get_article__any_query(service: Service, name: bytes, value: bytes) -> None:

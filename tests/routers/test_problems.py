@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -77,9 +77,7 @@ async def test_get_problem__parameters(service: Service) -> None:
         assert [error["loc"] for error in response.json()["errors"]] == [["query", name]]
 
 
-@examples(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(max_examples=60)
 @given(slug=st.binary(min_size=1, max_size=80).filter(lambda slug: slug != b".."))
 async def test_get_problem__any_bytes(service: Service, slug: bytes) -> None:
     """Whatever bytes are asked for, the answer is one of ours and no fault.

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Service
@@ -34,12 +34,8 @@ headers = st.dictionaries(
 )
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    # The service is the same for all examples on purpose: what one of them does to it shows.
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+# The service is the same for all examples on purpose: what one of them does to it shows.
+@settings(max_examples=200)
 @given(headers=headers)
 async def test_answer__any_headers(service: Service, headers: dict[str, str]) -> None:
     """No header of a request changes a byte of the numbers, and none is fetched anew."""

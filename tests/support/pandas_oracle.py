@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pageviews_api.schemas.points import DayPoint, DayStatus
 
-PANDAS = settings(max_examples=60, deadline=None)
+PANDAS = settings(max_examples=60)
 """For tests that ask pandas, which takes its time."""
 
 UNKNOWN = (DayStatus.NOT_LOADED, DayStatus.HOLE, DayStatus.MISSING)
