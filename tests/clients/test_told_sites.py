@@ -10,7 +10,7 @@ import pytest
 
 from pageviews_api.cache import Cache
 from pageviews_api.clients import sites
-from pageviews_api.clients.site_answers import summary_of
+from pageviews_api.clients.site_answers import series_of, summary_of
 from pageviews_api.clients.sites import Keeping, Site, Sites, Told
 from pageviews_api.daterange import DateRange
 from pageviews_api.exceptions import (
@@ -21,7 +21,7 @@ from pageviews_api.exceptions import (
     UpstreamTimeoutError,
 )
 from pageviews_api.schemas.site_metrics import Interval, Provider, SiteFigures
-from pageviews_api.schemas.site_query import SiteSummaryQuery
+from pageviews_api.schemas.site_query import SiteSeriesQuery, SiteSummaryQuery
 from tests.support.clock import NOON, FakeClock, settle
 from tests.support.fake_site import FakeSite, Visited
 
@@ -162,12 +162,38 @@ async def test_midnight__ends_what_was_partial(
     assert (answer.partial, answer.stale) == (True, True)
     assert answer.comparison is not None
     assert answer.comparison.current is None
-    assert answer.comparison.reason == "The provider could not be asked since these days are over."
+    assert answer.comparison.reason == NOT_OVER
     behind.error = None
     clock.advance(31)
     await figures(site, 0)
     await settle()
     assert (await figures(site, 0)).stale is False
+
+
+NOT_OVER = "The provider could not be asked since these days are over."
+
+
+async def test_compare__with_a_day_held_since_it_went_on(
+    site: Site, behind: FakeSite, clock: FakeClock
+) -> None:
+    """Nothing is compared with what was told of a day while it went on, whoever had asked."""
+    clock.set(datetime(2026, 11, 22, 22, 30, tzinfo=UTC))
+    went_on, yesterday = DateRange(day(0), day(0)), DateRange(day(-1), day(-1))
+
+    async def ask(days: DateRange) -> None:
+        await site.summary(days.start, days.end)
+        await site.timeseries(days.start, days.end, Interval.DAY)
+
+    await ask(went_on)
+    clock.advance(25 * HOUR)
+    await ask(yesterday)
+    behind.error = FAILED
+    summary = await summary_of(site, SiteSummaryQuery(yesterday, compared=True))
+    assert summary.comparison is not None
+    assert (summary.comparison.base, summary.comparison.reason) == (None, NOT_OVER)
+    series = await series_of(site, SiteSeriesQuery(yesterday, Interval.DAY, compared=True))
+    assert series.comparison is not None
+    assert (series.comparison.items, series.comparison.reason) == ([], NOT_OVER)
 
 
 async def test_midnight__passes_while_asking(

@@ -54,7 +54,7 @@ async def summary_of(site: Site, query: SiteSummaryQuery) -> SiteSummary:
 def _comparison(
     site: Site, over: DateRange | None, told: Sequence[Told[SiteFigures]]
 ) -> SiteComparison:
-    if over is None or not _is_told(site, over, told[0]):
+    if over is None or not _are_told(site, over, *told):
         return SiteComparison(**_days_compared(over), current=None, base=None, change=None)
     current, base = (one.value for one in told)
     return SiteComparison(
@@ -76,7 +76,7 @@ async def series_of(site: Site, query: SiteSeriesQuery) -> SiteSeries:
     )
     comparison = None
     if query.compared:
-        known = over if over and _is_told(site, over, told[0]) else None
+        known = over if over and _are_told(site, over, *told) else None
         items = [
             ComparedSiteDay(
                 date=day,
@@ -116,9 +116,17 @@ def days_before(days: DateRange) -> DateRange:
     return DateRange(end - timedelta(days=len(days) - 1), end)
 
 
-def _is_told(site: Site, over: DateRange, told: Told[Any]) -> bool:
+def _are_told(site: Site, over: DateRange, current: Told[Any], base: Told[Any]) -> bool:
+    """Tell whether the provider was asked about each side of a comparison when it was over.
+
+    Either may be held since before, as an answer to another question.
+    """
+    return _is_told(site, over, current) and _is_told(site, days_before(over), base)
+
+
+def _is_told(site: Site, days: DateRange, told: Told[Any]) -> bool:
     """Tell whether the provider was asked when these days were over."""
-    return over.end < site.day_of(told.checked_at)
+    return days.end < site.day_of(told.checked_at)
 
 
 def _days_compared(over: DateRange | None, *, told: bool = False) -> dict[str, Any]:
