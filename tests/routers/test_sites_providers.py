@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from pageviews_api.config import Settings
 from pageviews_api.main import create_app
 from tests.support.aqs_faults import failing, html_page, slow
 from tests.support.clock import FakeClock, settle
+from tests.support.fake_aqs import FakeAqs
 from tests.support.fake_matomo import FakeMatomo
 from tests.support.fake_plausible import FakePlausible
 from tests.support.fake_provider import DayCounts, UrlCounts
@@ -94,6 +96,24 @@ async def test_answers__alike(whole: Whole, site: str) -> None:
     assert [(page["path"], page["pageviews"]) for page in pages["items"]] == [("/wiki/Earth", 9)]
     assert (await whole.client.get(f"{base}/current")).json()["visitors"] == 3
     assert (await whole.client.get("/readyz")).json()["sites"] == {"status": "ok", "failing": 0}
+
+
+@pytest.mark.parametrize("site", SITES)
+async def test_pages__as_told_can_be_asked_for(whole: Whole, site: str, aqs: FakeAqs) -> None:
+    """Each page of the list is found by the path that the list tells, whatever is in it."""
+    aqs.set_views("fr.wikipedia", "Strasbourg", "all-access", "user", {DAY: 1})
+    fake, host = (whole.plausible, "") if site == "one" else (whole.matomo, "http://example.org")
+    paths = ["/what", "/what%3Fever", "/a%2541", "/100%25", "/caf%C3%A9", "/"]
+    fake.set_day(DAY, COUNTED, {f"{host}{path}": UrlCounts(9 - n) for n, path in enumerate(paths)})
+    days = f"start={DAY}&end={DAY}"
+    listed = (await whole.client.get(f"/api/v1/sites/{site}/pages?{days}")).json()["items"]
+    assert [page["path"] for page in listed] == [
+        *("/what", "/what%3Fever", "/a%2541", "/100%25", "/café", "/")
+    ]
+    for page in listed:
+        asked = f"project=fr.wikipedia&article=Strasbourg&{days}&path={quote(page['path'])}"
+        told = (await whole.client.get(f"/api/v1/sites/{site}/compare?{asked}")).json()
+        assert (told["path"], told["items"][0]["site_views"]) == (page["path"], page["pageviews"])
 
 
 @pytest.mark.parametrize("site", SITES)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
+from pageviews_api.clients.site_pages import path_asked
 from pageviews_api.dependencies.pageviews import asked_days, series_of
 from pageviews_api.dependencies.request import ResourcesDep
 from pageviews_api.dependencies.sites import SiteDep
@@ -28,7 +29,7 @@ async def _side_by_side_query(
 ) -> SideBySideQuery:
     return SideBySideQuery(
         series_of(parameters.project, parameters.article, parameters, resources),
-        parameters.path,
+        None if parameters.path is None else path_asked(parameters.path),
         asked_days(parameters, resources),
     )
 

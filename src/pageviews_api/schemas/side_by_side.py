@@ -38,7 +38,9 @@ DEFAULT_RANGE = "latest-90"
 
 
 def read_path(text: str) -> str:
-    """Read the path of a page, percent-decoded as the paths in a site's list of pages are.
+    """Read the path of a page, as a list of pages tells it, or percent-encoded as browsers do.
+
+    It stays as it is: only once may it be decoded.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def read_path(text: str) -> str:
         raise PydanticCustomError("path", "is longer than 2000 characters")
     if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in path):
         raise PydanticCustomError("path", "holds a control character or invalid Unicode")
-    return path
+    return text
 
 
 PagePath = Annotated[
@@ -67,7 +69,7 @@ PagePath = Annotated[
     AfterValidator(read_path),
     Field(json_schema_extra={"pattern": "^/[^?]*$", "maxLength": MOST_IN_A_PATH}),
 ]
-"""The path of a page of a site, decoded, without a query string."""
+"""The path of a page of a site, decoded or not, without a query string."""
 
 
 def _may_be_too_long(name: str) -> bool:
@@ -139,7 +141,10 @@ class SideBySideParameters(DaysParameters, FormatParameters):
 
 @dataclass(frozen=True, slots=True)
 class SideBySideQuery:
-    """Which days of an article are asked for beside a page of a site; None is all its pages."""
+    """Which days of an article are asked for beside a page of a site; None is all its pages.
+
+    A ``path`` is written as the site's list of pages tells it.
+    """
 
     series: Series
     path: str | None
@@ -241,7 +246,10 @@ class LagSection(AnswerModel):
 
 
 class _Asked(AnswerModel):
-    path: Annotated[str | None, Field(description="The page, decoded; `null` is all pages.")]
+    path: Annotated[
+        str | None,
+        Field(description="The page, as the site's list of pages tells it; `null` is all pages."),
+    ]
     project: str
     article: str
     access: Access
