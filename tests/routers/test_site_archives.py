@@ -93,6 +93,39 @@ class TestGuard:
         assert "blog" not in response.text
         assert "visitors" not in response.text
 
+    @pytest.mark.parametrize("path", [ARCHIVES, DOCUMENT])
+    @pytest.mark.parametrize("public", [False, True])
+    async def test_read__kept_by_whom(
+        self, settings: Settings, folder: Path, path: str, *, public: bool
+    ) -> None:
+        """Answers are for who asked alone, in every form and as a 304, unless sites are public."""
+        await archive(folder, TODAY)
+        app = create_app(settings.model_copy(update={"sites_public": public}))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://testserver"
+            ) as client,
+        ):
+            headers = {} if public else AUTHORISED
+            as_json = await client.get(path, headers=headers)
+            answers = [
+                as_json,
+                await client.get(path, headers=headers | {"accept": "text/csv"}),
+                await client.get(f"{path}?format=ndjson", headers=headers),
+                await client.get(
+                    path, headers=headers | {"if-none-match": as_json.headers["etag"]}
+                ),
+            ]
+        assert [response.status_code for response in answers] == [200, 200, 200, 304]
+        for response in answers:
+            whom = response.headers["cache-control"].partition(",")[0]
+            varies = "Authorization" in response.headers.get("vary", "").split(", ")
+            assert (whom, varies) == (("public", False) if public else ("private", True))
+        assert [("Accept" in one.headers.get("vary", "").split(", ")) for one in answers] == [
+            *(True, True, False, True)
+        ]
+
     async def test_read__by_the_routes_of_the_other_archives(
         self, service: Service, folder: Path
     ) -> None:

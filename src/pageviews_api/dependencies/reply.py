@@ -129,8 +129,7 @@ class Reply:
     ) -> Response:
         """Answer with what is kept as ``headers`` say, and depends on the header ``vary``."""
         body, own = await self.form.write(answer)
-        varies = ", ".join(filter(None, (own.get("Vary"), vary)))
-        return self._respond(body, {**own, **headers, **({"Vary": varies} if varies else {})})
+        return self._respond(body, varying({**own, **headers}, vary))
 
     def _respond(self, body: bytes, headers: Mapping[str, str]) -> Response:
         return tagged(body, headers, if_none_match=self.if_none_match)
@@ -170,8 +169,13 @@ def not_changed(headers: Mapping[str, str]) -> Response:
     """
     of_the_body = {"Content-Type", "Content-Disposition"}
     kept = {name: value for name, value in headers.items() if name not in of_the_body}
-    vary = filter(None, (headers.get("Vary"), "Accept-Encoding"))
-    return Response(status_code=304, headers={**kept, "Vary": ", ".join(vary)})
+    return Response(status_code=304, headers=varying(kept, "Accept-Encoding"))
+
+
+def varying(headers: Mapping[str, str], name: str) -> dict[str, str]:
+    """Say that a response also depends on this header of the request; an empty name is none."""
+    vary = ", ".join(filter(None, (headers.get("Vary"), name)))
+    return {**headers, "Vary": vary} if vary else dict(headers)
 
 
 def _attachment(name: str) -> str:

@@ -1,5 +1,6 @@
 """What the handlers of sites ask for: who may read, which site, which days, and how it goes out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,11 +9,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from loguru import logger
 
 from pageviews_api.clients.sites import Site, Sites
-from pageviews_api.dependencies.reply import Reply, ReplyDep
+from pageviews_api.dependencies.reply import Reply, ReplyDep, varying
 from pageviews_api.dependencies.request import ClientDep, ResourcesDep, carries
 from pageviews_api.exceptions import NotAuthorisedError, SitesDisabledError
 from pageviews_api.representation.freshness import PRIVATE, PUBLIC, Currency
-from pageviews_api.schemas.site_answers import SiteAnswer, SiteList
+from pageviews_api.schemas.points import AnswerModel
+from pageviews_api.schemas.site_answers import SiteAnswer
 from pageviews_api.schemas.site_query import (
     SitePagesParameters,
     SitePagesQuery,
@@ -21,9 +23,6 @@ from pageviews_api.schemas.site_query import (
     SiteSummaryParameters,
     SiteSummaryQuery,
 )
-
-LIST_FOR = 60
-"""Seconds for which the list of sites may be kept; it changes with a restart only."""
 
 _bearer = HTTPBearer(
     scheme_name="sites",
@@ -128,10 +127,14 @@ class SiteReply:
         }
         return await self.reply.for_whom(answer, headers, vary=self._vary)
 
-    async def listed(self, answer: SiteList) -> Response:
-        """Answer with the list of sites."""
-        headers = {"Cache-Control": f"{self._whom}, max-age={LIST_FOR}"}
+    async def kept(self, answer: AnswerModel, seconds: int) -> Response:
+        """Answer with what may be kept for so long."""
+        headers = {"Cache-Control": f"{self._whom}, max-age={seconds}"}
         return await self.reply.for_whom(answer, headers, vary=self._vary)
+
+    def marked(self, headers: Mapping[str, str], seconds: int) -> dict[str, str]:
+        """Say the same in the headers of a response that is made elsewhere."""
+        return varying({**headers, "Cache-Control": f"{self._whom}, max-age={seconds}"}, self._vary)
 
     @property
     def _whom(self) -> str:

@@ -14,21 +14,19 @@ WHILE_REVALIDATING = 600
 IF_ERROR = 86_400
 """Seconds for which a cache may go on where we cannot be reached (RFC 5861 §4)."""
 
-FOR_A_DAY = "public, max-age=86400"
-"""For what does not change any more."""
+A_DAY = 86_400
+"""Seconds for which may be kept what does not change any more."""
+
+A_MINUTE = 60
+"""Seconds for which may be kept what can be replaced, or grow, any time; and for which it is
+believed that there is nothing: a 404, alone or among others."""
+
+FOR_A_DAY = f"public, max-age={A_DAY}"
+FOR_A_MINUTE = f"public, max-age={A_MINUTE}"
+"""The same, for anybody."""
 
 FOR_AN_HOUR = "public, max-age=3600"
 """For what changes with a release alone."""
-
-A_MINUTE = 60
-"""Seconds for which it is believed that there is nothing: a 404, alone or among others."""
-
-FOR_A_MINUTE = "public, max-age=60"
-"""For what may be replaced, or grow, any time."""
-
-PRIVATE_FOR_A_DAY = "private, max-age=86400"
-PRIVATE_FOR_A_MINUTE = "private, max-age=60"
-"""The same for what is told to whoever has a token, and kept by nobody else."""
 
 PUBLIC = "public"
 """Anybody may keep it."""

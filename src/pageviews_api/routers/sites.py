@@ -13,6 +13,7 @@ from pageviews_api.dependencies.sites import (
     SitesReader,
     SiteSummaryDep,
 )
+from pageviews_api.representation.freshness import A_MINUTE
 from pageviews_api.routers.responses import data_responses
 from pageviews_api.schemas.problem import SITE_PROBLEMS
 from pageviews_api.schemas.site_answers import (
@@ -47,7 +48,7 @@ async def list_sites(_: OnlyFormatDep, sites: SitesDep, reply: SiteReplyDep) -> 
         SiteName(name=one.name, provider=one.provider, timezone=one.timezone.key)
         for one in all_sites
     ]
-    return await reply.listed(SiteList(items=items))
+    return await reply.kept(SiteList(items=items), A_MINUTE)
 
 
 @router.get(
