@@ -2,13 +2,15 @@
 
 from datetime import date as Date  # noqa: N812  # a field below is called date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import ConfigDict, Field
 
 from pageviews_api.schemas.archive import Outcome
 from pageviews_api.schemas.pageviews import AnswerModel, DayPoint, DayStatus, Summary
 from pageviews_api.schemas.query import Access, Agent
+
+Item = TypeVar("Item", bound=AnswerModel)
 
 Notice = Annotated[
     str | None, Field(description="What else to know; set where the data are a sample.")
@@ -63,7 +65,25 @@ class ArchiveItem(AnswerModel):
     ]
 
 
-class ArchiveList(AnswerModel):
+class Listing(AnswerModel, Generic[Item]):
+    """Archives of one kind, and the days that have none."""
+
+    items: Annotated[list[Item], Field(description="Newest first.")]
+    newest: Annotated[Date | None, Field(description="The newest archived day.")]
+    oldest: Annotated[Date | None, Field(description="The oldest archived day.")]
+    total: Annotated[int, Field(ge=0, description="How many days are archived.")]
+    gaps: Annotated[
+        list[Span],
+        Field(
+            description="The days without an archive, oldest first: of the last 365 up to "
+            "yesterday (today's archive may still be due), from the first archive on."
+        ),
+    ]
+    next_cursor: NextCursor
+    notice: Notice = None
+
+
+class ArchiveList(Listing[ArchiveItem]):
     """Which days are archived, and which are not."""
 
     model_config = ConfigDict(
@@ -96,20 +116,6 @@ class ArchiveList(AnswerModel):
             ]
         }
     )
-
-    items: Annotated[list[ArchiveItem], Field(description="Newest first.")]
-    newest: Annotated[Date | None, Field(description="The newest archived day.")]
-    oldest: Annotated[Date | None, Field(description="The oldest archived day.")]
-    total: Annotated[int, Field(ge=0, description="How many days are archived.")]
-    gaps: Annotated[
-        list[Span],
-        Field(
-            description="The days without an archive, oldest first: of the last 365 up to "
-            "yesterday (today's archive may still be due), from the first archive on."
-        ),
-    ]
-    next_cursor: NextCursor
-    notice: Notice = None
 
 
 class ObservedSeries(AnswerModel):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from pageviews_api.schemas.archive import Window
-from pageviews_api.schemas.archive_answers import NextCursor, Notice, Span
+from pageviews_api.schemas.archive_answers import Listing, Span
 from pageviews_api.schemas.points import AnswerModel
 from pageviews_api.schemas.site_metrics import Provider, SiteFigures
 
@@ -151,7 +151,7 @@ class SiteArchiveItem(AnswerModel):
     ]
 
 
-class SiteArchiveList(AnswerModel):
+class SiteArchiveList(Listing[SiteArchiveItem]):
     """Of which days the sites are archived, and of which not."""
 
     model_config = ConfigDict(
@@ -183,17 +183,3 @@ class SiteArchiveList(AnswerModel):
             ]
         }
     )
-
-    items: Annotated[list[SiteArchiveItem], Field(description="Newest first.")]
-    newest: Annotated[Date | None, Field(description="The newest archived day.")]
-    oldest: Annotated[Date | None, Field(description="The oldest archived day.")]
-    total: Annotated[int, Field(ge=0, description="How many days are archived.")]
-    gaps: Annotated[
-        list[Span],
-        Field(
-            description="The days without an archive, oldest first: of the last 365 up to "
-            "yesterday (today's archive may still be due), from the first archive on."
-        ),
-    ]
-    next_cursor: NextCursor
-    notice: Notice = None
