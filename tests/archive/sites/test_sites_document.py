@@ -209,6 +209,15 @@ def test_is_better__never_than_a_complete_one() -> None:
     assert not is_better(less, less)
 
 
+def test_is_better__never_without_a_site() -> None:
+    """However many days it tells, a document does not replace one with days that it lacks."""
+    failed, sites = told({}), (BLOG, SHOP, ANGELES)
+    one = made({"blog": both(1), "shop": failed, "angeles": failed}, *sites)
+    two = made({"blog": failed, "shop": both(1), "angeles": both(1)}, *sites)
+    assert not is_better(two, one)
+    assert is_better(made({"blog": both(2)}, *sites, before=two), one)
+
+
 def test_differing_days__counts_each_day_of_each_site() -> None:
     """A day counts that is told differently, or by one of them only."""
     one = made({"blog": both(1), "shop": both(1)}, BLOG, SHOP)

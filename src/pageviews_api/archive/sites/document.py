@@ -139,9 +139,12 @@ def known_days(document: SitesDocument) -> int:
 
 
 def is_better(new: SitesDocument, old: SitesDocument) -> bool:
-    """Tell whether ``new`` may replace ``old``: that is incomplete, and this tells more."""
-    days, days_before = known_days(new), known_days(old)
-    if old.complete or days < days_before:
+    """Tell whether ``new`` may replace ``old``: that is incomplete, and this tells more.
+
+    It must tell each day that the other tells: two writers at once may each lack another site.
+    """
+    days, days_before = _days(new).keys(), _days(old).keys()
+    if old.complete or not days >= days_before:
         return False
     return new.complete or days > days_before
 
