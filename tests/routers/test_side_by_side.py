@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -14,6 +15,8 @@ import pytest
 from pageviews_api.config import Settings
 from pageviews_api.daterange import DateRange
 from pageviews_api.exceptions import UpstreamKeyRefusedError, UpstreamTimeoutError
+from pageviews_api.side_by_side import answers
+from pageviews_api.side_by_side.lags import Lags, compare
 from tests.conftest import YESTERDAY
 from tests.support import aqs_faults
 from tests.support.clock import FakeClock
@@ -176,6 +179,20 @@ async def test_lag__planted(service: SitesService, aqs: FakeAqs, lag: int) -> No
     assert best["correlation"] > 0.9
     assert best["correlation"] == round(best["correlation"], 4)
     assert best["days"] == 90 - abs(lag)
+
+
+async def test_lag__holds_nobody_up(service: SitesService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lags are worked out in a thread, beside what the service does for others."""
+    threads = []
+
+    def noted(site: dict[date, int], article: dict[date, int]) -> Lags:
+        threads.append(threading.current_thread())
+        return compare(site, article)
+
+    monkeypatch.setattr(answers, "compare", noted)
+    assert len((await ask(service))["lag"]["values"]) == 15
+    assert len(threads) == 1
+    assert threading.main_thread() not in threads
 
 
 async def test_lag__none(service: SitesService) -> None:
