@@ -32,6 +32,13 @@ async def service(
         yield service
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a mute provider waited for as good as for ever, however slow this machine is."""
+    monkeypatch.setattr("pageviews_api.clients.sites.WITHIN", 3600.0)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_mute__is_not_felt_elsewhere(service: SitesService, aqs: FakeAqs) -> None:
     """While a provider is mute all other routes answer as ever, other sites too (row E1)."""
     service.blog.mute = True
@@ -40,7 +47,7 @@ async def test_mute__is_not_felt_elsewhere(service: SitesService, aqs: FakeAqs) 
         for days in range(1, 41)
     ]
     await settle()
-    async with asyncio.timeout(15):  # those who wait do so for 20 s
+    async with asyncio.timeout(60):  # those who wait do so for an hour
         for _ in range(40):
             assert (await service.client.get(STRASBOURG)).status_code == 200
             assert (await service.client.get("/healthz")).status_code == 200
@@ -54,6 +61,7 @@ async def test_mute__is_not_felt_elsewhere(service: SitesService, aqs: FakeAqs) 
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_end__in_the_midst_of_a_question(
     settings: Settings, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,7 +71,7 @@ async def test_end__in_the_midst_of_a_question(
         asking = asyncio.create_task(service.get("/blog/current"))
         await settle()
         begun = monotonic()
-    assert monotonic() - begun < 15  # whoever asks waits for 20 s
+    assert monotonic() - begun < 60  # whoever asks waits for an hour
     assert all(one.closed for one in service.behind.values())
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
