@@ -12,9 +12,6 @@ from pageviews_api.schemas.site_metrics import (
     TopPages,
 )
 
-MOST_PAGES = 100
-"""Pages that a list has at the most."""
-
 
 class SiteAnalyticsClient(Protocol):
     """Asks one provider about one site.
