@@ -32,10 +32,7 @@ NOT_TOLD = "The provider could not be asked since these days are over."
 async def visitors_now(site: Site) -> SiteVisitors:
     """Tell how many are there now."""
     told = await site.current_visitors()
-    now = told.value
-    return SiteVisitors(
-        **_head(site, [told]), visitors=now.visitors, window_minutes=now.window_minutes
-    )
+    return SiteVisitors(**_head(site, [told]), **dict(told.value))
 
 
 async def summary_of(site: Site, query: SiteSummaryQuery) -> SiteSummary:
@@ -97,11 +94,7 @@ async def series_of(site: Site, query: SiteSeriesQuery) -> SiteSeries:
 async def pages_of(site: Site, query: SitePagesQuery) -> SitePages:
     """Tell the most viewed pages."""
     told = await site.top_pages(query.days.start, query.days.end, query.limit)
-    return SitePages(
-        **_days_head(site, query.days, [told]),
-        items=told.value.items,
-        other_pageviews=told.value.other_pageviews,
-    )
+    return SitePages(**_days_head(site, query.days, [told]), **dict(told.value))
 
 
 def days_over(site: Site, days: DateRange) -> DateRange | None:

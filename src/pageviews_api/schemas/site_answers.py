@@ -9,11 +9,12 @@ from pydantic import ConfigDict, Field
 from pageviews_api.schemas.left_out import is_none
 from pageviews_api.schemas.points import AnswerModel
 from pageviews_api.schemas.site_metrics import (
+    CurrentVisitors,
     Interval,
-    PageFigures,
     Provider,
     SiteFigures,
     SitePoint,
+    TopPages,
 )
 
 _SITE: dict[str, Any] = {
@@ -200,7 +201,8 @@ class SiteSeries(SiteDaysAnswer):
     comparison: Annotated[SiteSeriesComparison | None, Field(exclude_if=is_none)] = None
 
 
-class SitePages(SiteDaysAnswer):
+# Pydantic orders fields from the last base to the first.
+class SitePages(TopPages, SiteDaysAnswer):
     """The most viewed pages, the most viewed first; ties by path."""
 
     model_config = ConfigDict(
@@ -226,23 +228,10 @@ class SitePages(SiteDaysAnswer):
         }
     )
 
-    items: list[PageFigures]
-    other_pageviews: Annotated[
-        int | None,
-        Field(
-            ge=0,
-            description="Views that the provider tells only as a sum over further pages; "
-            "`null` where it tells none.",
-        ),
-    ]
 
-
-class SiteVisitors(SiteAnswer):
+class SiteVisitors(CurrentVisitors, SiteAnswer):
     """How many are there now."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{**_SITE, "visitors": 3, "window_minutes": 30}]}
     )
-
-    visitors: Annotated[int, Field(ge=0, description="Visitors who were active just now.")]
-    window_minutes: Annotated[int, Field(description="Minutes within which they were active.")]

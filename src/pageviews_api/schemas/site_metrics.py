@@ -94,5 +94,5 @@ class TopPages(AnswerModel):
 class CurrentVisitors(AnswerModel):
     """How many are there now."""
 
-    visitors: Annotated[int, Field(ge=0)]
+    visitors: Annotated[int, Field(ge=0, description="Visitors who were active just now.")]
     window_minutes: Annotated[int, Field(description="Minutes within which they were active.")]
