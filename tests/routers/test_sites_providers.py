@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -114,6 +115,16 @@ async def test_pages__as_told_can_be_asked_for(whole: Whole, site: str, aqs: Fak
         asked = f"project=fr.wikipedia&article=Strasbourg&{days}&path={quote(page['path'])}"
         told = (await whole.client.get(f"/api/v1/sites/{site}/compare?{asked}")).json()
         assert (told["path"], told["items"][0]["site_views"]) == (page["path"], page["pageviews"])
+
+
+async def test_zone__that_is_not_the_providers(whole: Whole) -> None:
+    """A wrong time zone is told with the first answer, once, and of which site."""
+    whole.plausible.timezone = ZoneInfo("America/Los_Angeles")
+    for days in (1, 2):
+        url = f"/api/v1/sites/one/summary?range=latest-{days}"
+        assert (await whole.client.get(url)).status_code == 200
+    (told,) = (line for line in whole.logs.lines if "time zone is not the one" in line)
+    assert "'site': 'one'" in told
 
 
 @pytest.mark.parametrize("site", SITES)

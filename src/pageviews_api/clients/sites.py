@@ -199,8 +199,9 @@ class Site:
 
     async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
         try:
-            async with asyncio.timeout(WITHIN):
-                answer = await ask()
+            with logger.contextualize(site=self.name):
+                async with asyncio.timeout(WITHIN):
+                    answer = await ask()
         except TimeoutError as e:
             self.failing = True
             raise UpstreamTimeoutError(self.provider, "gave no complete answer in time") from e
