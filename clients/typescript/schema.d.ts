@@ -3461,7 +3461,7 @@ export interface components {
             checked_at: string;
             /** @description True where that is longer ago than it should be: the provider is slow, or fails. */
             stale: boolean;
-            /** @description The page, decoded; `null` is all pages. */
+            /** @description The page, as the site's list of pages tells it; `null` is all pages. */
             path: string | null;
             /** @description The Wikimedia project, as AQS names it. */
             project: string;
