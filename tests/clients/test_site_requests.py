@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from datetime import date
@@ -54,6 +53,7 @@ def plausible_client(
     clock: SkippingClock,
     *,
     timeout: float = 20,
+    jitter: float = 1.0,
 ) -> Client:
     """Make a client of Plausible, with the canary as its key."""
     return PlausibleClient(
@@ -63,7 +63,7 @@ def plausible_client(
         timezone=BERLIN,
         clock=clock,
         timeout=timeout,
-        jitter=lambda: 1.0,
+        jitter=lambda: jitter,
     )
 
 
@@ -73,6 +73,7 @@ def matomo_client(
     clock: SkippingClock,
     *,
     timeout: float = 20,
+    jitter: float = 1.0,
 ) -> Client:
     """Make a client of Matomo, with the canary as its token."""
     return MatomoClient(
@@ -82,7 +83,7 @@ def matomo_client(
         timezone=BERLIN,
         clock=clock,
         timeout=timeout,
-        jitter=lambda: 1.0,
+        jitter=lambda: jitter,
     )
 
 
@@ -266,10 +267,9 @@ async def test_mute__is_bounded(
     """Silence, or a byte now and then, ends at the deadline of the whole question."""
     async with serve_raw(mode) as raw:
         client = make(raw.base_url, http, clock, timeout=0.5)
-        began = time.monotonic()
-        with pytest.raises(UpstreamTimeoutError):
-            await client.check()
-        assert time.monotonic() - began < 5
+        async with asyncio.timeout(60):  # it is mute for ever
+            with pytest.raises(UpstreamTimeoutError):
+                await client.check()
         await client.aclose()
 
 
@@ -339,10 +339,9 @@ async def test_retry__of_a_connection(
     """A connection that cannot be had is tried three times."""
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    client = make(f"http://127.0.0.1:{port}", http, clock)
-    with pytest.raises(UpstreamUnreachableError):
-        await client.check()
+        client = make(f"http://127.0.0.1:{listener.getsockname()[1]}", http, clock)
+        with pytest.raises(UpstreamUnreachableError):  # nobody listens there
+            await client.check()
     assert clock.slept == [0.5, 1.0]
 
 
@@ -352,7 +351,7 @@ async def test_retry__fits_the_deadline(
     """A retry for which there is no time is left out, and the error is the true one."""
     fake.behave(aqs_faults.failing(503))
     async with serve(fake) as url:
-        client = make(url, http, clock, timeout=0.7)
+        client = make(url, http, clock, timeout=20, jitter=39.6)  # of half a second
         with pytest.raises(UpstreamFailedError):
             await client.check()
         await client.aclose()
