@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -514,9 +514,27 @@ def test_pattern__finds_its_page(text: str) -> None:
         assert re.search(pattern, shown, re.DOTALL), (pattern, shown)
 
 
+@pytest.mark.parametrize(
+    ("path", "others"),
+    [
+        ("/東京", ["/大阪", "/", "/wiki/東京", "/東京都"]),
+        ("/wiki/Café", ["/wiki/Caff", "/wiki/Cafè", "/wiki/Caf%C3%A8", "/wiki/Café/Café"]),
+        ("/index.php", ["/index-php", "/index/a.php"]),
+        ("/a.b.c.d", ["/a.b.c.e", "/a.b.x.d", "/a.b.c.d.e"]),
+    ],
+)
+def test_pattern__finds_no_other_page(path: str, others: list[str]) -> None:
+    """A page in any letters is asked for alone: with all of its folder the answer is too long."""
+    pattern = page_pattern(path)
+    for shown in (path, f"{path}?a=1", quote(path), quote(path, safe="/.").replace(".", "%2e")):
+        assert re.search(pattern, shown, re.IGNORECASE), shown
+    for other in others:
+        assert not re.search(pattern, other, re.IGNORECASE), other
+
+
 def test_pattern__is_harmless() -> None:
     """A path made to cost the server time makes a short pattern with few gaps."""
-    pattern = page_pattern("/" + "a*" * 999)
+    pattern = page_pattern("/" + "a&" * 999)
     assert pattern.count(".*") <= 4
     assert len(page_pattern("/" + "a" * 5000)) < 5050
 

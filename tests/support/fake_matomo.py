@@ -173,10 +173,14 @@ class FakeMatomo(FakeProvider):
         found = self.urls(start, end)
         if asked.get("flat") != "1":
             return _tree(found)
-        rows = [_row(url, counts, of_day=start == end) for url, counts in found.items()]
         if pattern := asked.get("filter_pattern"):
             assert asked["filter_column"] == "label"
-            rows = [row for row in rows if re.search(pattern, f"{row['label']}", re.IGNORECASE)]
+            found = {
+                url: counts
+                for url, counts in found.items()
+                if re.search(pattern, _stored_label(url), re.IGNORECASE)
+            }
+        rows = [_row(url, counts, of_day=start == end) for url, counts in found.items()]
         assert asked["filter_sort_column"] == "nb_hits"
         rows.sort(key=lambda row: -int(f"{row['nb_hits']}"))
         cut = int(asked.get("filter_truncate", -1))
@@ -202,10 +206,14 @@ def _period(period: str, day: date) -> tuple[date, date]:
             return day.replace(month=1, day=1), day.replace(month=12, day=31)
 
 
+def _stored_label(url: str) -> str:
+    """Tell what patterns are compared with: labels are decoded only for the answer, after that."""
+    return "/" + url.split("://", 1)[-1].partition("/")[2]
+
+
 def _row(url: str, counts: UrlCounts, *, of_day: bool) -> dict[str, object]:
-    label = unquote(url.split("://", 1)[-1].partition("/")[2])
     row: dict[str, object] = {
-        "label": f"/{label}",
+        "label": unquote(_stored_label(url)),
         "nb_visits": counts.visitors,
         "nb_hits": counts.pageviews,
         "sum_time_spent": counts.seconds,

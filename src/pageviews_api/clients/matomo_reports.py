@@ -1,9 +1,9 @@
 """How Matomo's reports are asked for, and what is read of them. Pure."""
 
-import re
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
+from itertools import groupby
 from urllib.parse import unquote
 
 from pydantic import JsonValue, ValidationError
@@ -31,8 +31,14 @@ KEY_WORDS = ("token", "authenticate", "access this resource")
 READ_OF_MESSAGE = 200
 """Characters: a server in debug mode adds its stack, in which there are all words."""
 
+GAP = ".*"
+"""Stands in a pattern for what may be written in many ways."""
+
 MOST_GAPS = 2
 """Gaps in a pattern: with many, a path could be made that costs the server seconds."""
+
+MARKS = ".,:!()*~@$"
+"""Marks that are written as they are, or percent-encoded, and in no other way."""
 
 NO_VISITS = VisitsSummary(nb_uniq_visitors=0, nb_visits=0, bounce_count=0, sum_visit_length=0)
 NO_ACTIONS = PageActions(nb_pageviews=0)
@@ -92,11 +98,40 @@ def spans(asked: list[Bucket], *, today: date) -> list[Span]:
 def page_pattern(path: str) -> str:
     """Write the pattern of the labels that a page can have: no fewer, a few more.
 
-    What is not a plain character may be encoded there, or made harmless for HTML.
+    A label may be percent-encoded there. What means something in HTML may be made harmless, too,
+    and a space be a ``+``: that is a gap.
     """
-    parts = re.split(r"[^A-Za-z0-9/_-]+", unquote(path).removeprefix("/"))
-    plain = ".*".join([*parts[:MOST_GAPS], ""] if len(parts) > MOST_GAPS else parts)
+    runs = groupby(unquote(path).removeprefix("/"), key=_kind)
+    parts = [_written(kind, "".join(run)) for kind, run in runs]
+    gaps = [at for at, part in enumerate(parts) if part == GAP]
+    plain = "".join(parts[: gaps[MOST_GAPS - 1] + 1] if len(gaps) >= MOST_GAPS else parts)
     return rf"^/?{plain or '(index)?'}([?#].*)?$"
+
+
+def _kind(char: str) -> str:
+    """Tell how a character is written; each mark by itself: some encode it, others do not."""
+    if char in MARKS:
+        return char
+    if char.isascii():
+        return "plain" if char.isalnum() or char in "/_-" else "unknown"
+    return "unknown" if char == "\ufffd" else "foreign"
+
+
+def _written(kind: str, run: str) -> str:
+    match kind:
+        case "plain":
+            return run
+        case "unknown":
+            return GAP
+        case "foreign":
+            return f"({run}|{_encoded(run)})"
+        case mark:
+            return f"([{mark}]|{_encoded(mark)})" * len(run)
+
+
+def _encoded(text: str) -> str:
+    """Encode in percent; any character is the ``%``, which could be decoded on its way."""
+    return "".join(f".{byte:02X}" for byte in text.encode())
 
 
 def refuse_error(told: JsonValue) -> None:
