@@ -75,8 +75,8 @@ class PlausibleClient:
     The figures of one page are of the visits that saw it; their bounce rate, of those that began
     there. A page has no ``visits`` and no ``time_on_page``.
 
-    ``share`` is how many clients there are of the same key, in all processes: each takes its part
-    of what may be asked. ``aclose`` stops what runs behind.
+    ``share`` is how many clients there are of the same server, in all processes: each takes its
+    part of what may be asked. ``aclose`` stops what runs behind.
     """
 
     def __init__(

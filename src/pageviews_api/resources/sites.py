@@ -12,7 +12,6 @@ from typing import Protocol
 
 import httpx
 from loguru import logger
-from pydantic import SecretStr
 
 from pageviews_api import __version__
 from pageviews_api.cache import Cache
@@ -61,7 +60,7 @@ async def open_sites(
         shares = _shares(settings)
         sites = []
         for one in configured:
-            client = site_client(one, http, clock, share=shares[one.key])
+            client = site_client(one, http, clock, share=shares[one.base_url])
             stack.push_async_callback(client.aclose)
             sites.append(
                 Site(
@@ -89,7 +88,7 @@ class SiteClient(SiteAnalyticsClient, Protocol):
 def site_client(
     site: ConfiguredSite, http: httpx.AsyncClient, clock: Clock, *, share: int
 ) -> SiteClient:
-    """Build the client that asks a site's provider; ``share`` clients use the same key."""
+    """Build the client that asks a site's provider; ``share`` clients ask the same server."""
     upstream = UpstreamClient(site.provider, site.base_url, http, clock)
     client = PlausibleClient if site.provider is Provider.PLAUSIBLE else MatomoClient
     return client(
@@ -102,10 +101,13 @@ def site_client(
     )
 
 
-def _shares(settings: Settings) -> dict[SecretStr, int]:
-    """Tell how many clients use each key, in all processes together."""
-    counted = Counter(site.key for site in settings.configured_sites)
-    return {key: count * settings.processes for key, count in counted.items()}
+def _shares(settings: Settings) -> dict[str, int]:
+    """Tell how many clients ask each server, in all processes together.
+
+    Whatever their keys: Plausible counts all those of a team together, Matomo's cloud an address.
+    """
+    counted = Counter(site.base_url for site in settings.configured_sites)
+    return {url: count * settings.processes for url, count in counted.items()}
 
 
 def _http_client() -> httpx.AsyncClient:
