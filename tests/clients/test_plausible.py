@@ -398,6 +398,40 @@ async def test_throttled__wave_counts_once(
     assert {getattr(task.result(), "retry_after", None) for task in asked} == {10}
 
 
+async def test_throttled__late(
+    plausible: FakePlausible, client: PlausibleClient, clock: FakeClock
+) -> None:
+    """A 429 that comes when the pause for its like is over is told with a second to wait."""
+    plausible.script(aqs_faults.slow(aqs_faults.throttled(None)), aqs_faults.throttled(None))
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        late = group.create_task(_error_of(client))
+        await plausible.until_in_flight(1)
+        with pytest.raises(UpstreamThrottledError):
+            await client.current_visitors()
+        clock.advance(15)
+        plausible.release.set()
+    assert getattr(late.result(), "retry_after", None) == 1
+
+
+async def test_throttled__answered_meanwhile(
+    plausible: FakePlausible, client: PlausibleClient, clock: FakeClock
+) -> None:
+    """An answer to what was asked before a 429 does not say that the limit is gone."""
+    clock.set(datetime(2026, 11, 22, 12, 20, tzinfo=UTC))
+    plausible.script(aqs_faults.slow(), *[aqs_faults.throttled(None)] * 2)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        answered = group.create_task(client.current_visitors())
+        await plausible.until_in_flight(1)
+        with pytest.raises(UpstreamThrottledError):
+            await client.current_visitors()
+        plausible.release.set()
+    assert answered.result().visitors == 0
+    clock.advance(10)
+    with pytest.raises(UpstreamThrottledError) as raised:
+        await client.current_visitors()
+    assert raised.value.retry_after > 10
+
+
 async def test_throttled__is_told_at_once(
     plausible: FakePlausible, client: PlausibleClient, clock: FakeClock
 ) -> None:

@@ -128,13 +128,13 @@ class SiteRequests:
                 )
             except UpstreamThrottledError as e:
                 self._pause(e, asked_at)
-                wait = self._paused_until - self._clock.monotonic()
-                raise UpstreamThrottledError(self._name, wait) from e
+                raise UpstreamThrottledError(self._name, max(self._pause_left(), 1.0)) from e
             except UpstreamRejectedError as e:
                 raise refusal(self._name, e.status) from e
             if isinstance(answer, NotFound):
                 raise UpstreamRejectedError(self._name, HTTPStatus.NOT_FOUND)
-        self._throttled_in_a_row = 0
+        if asked_at > self._throttled_at:
+            self._throttled_in_a_row = 0
         return answer.body
 
     @asynccontextmanager
@@ -145,9 +145,11 @@ class SiteRequests:
             yield
 
     def _check_pause(self) -> None:
-        wait = self._paused_until - self._clock.monotonic()
-        if wait > 0:
+        if (wait := self._pause_left()) > 0:
             raise UpstreamHeldBackError(self._name, "has asked us to slow down", wait)
+
+    def _pause_left(self) -> float:
+        return self._paused_until - self._clock.monotonic()
 
     def _pause(self, error: UpstreamThrottledError, asked_at: float) -> None:
         if asked_at <= self._throttled_at:
