@@ -190,6 +190,31 @@ async def test_top_pages__merged_and_ranked(
     assert told.other_pageviews is None
 
 
+async def test_pages__named_by_their_fragment(
+    plausible: FakePlausible, client: PlausibleClient
+) -> None:
+    """A page may be told with its fragment, and this with a query: that is told to nobody."""
+    pages = {
+        "/#/in": UrlCounts(4),
+        "/#/in?key=secret": UrlCounts(2),
+        "/#/in?": UrlCounts(1),
+        "/#/inn": UrlCounts(3),
+        "/who?": UrlCounts(1),
+        "/": UrlCounts(5),
+    }
+    plausible.set_day(SATURDAY, BUSY, pages)
+    told = await client.top_pages(SATURDAY, SATURDAY, 10)
+    assert [(page.path, page.pageviews) for page in told.items] == [
+        ("/%23/in", 7),
+        ("/", 5),
+        ("/%23/inn", 3),
+        ("/who%3F", 1),
+    ]
+    for page in told.items:
+        (day,) = await client.timeseries(SATURDAY, SATURDAY, Interval.DAY, path=page.path)
+        assert day.pageviews == page.pageviews
+
+
 async def test_current_visitors__bare_number(
     plausible: FakePlausible, client: PlausibleClient
 ) -> None:

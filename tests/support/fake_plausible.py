@@ -6,6 +6,7 @@ fixed windows that begin with the full hour; who is over them is told without an
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
@@ -145,9 +146,14 @@ class FakePlausible(FakeProvider):
         filters = query.get("filters", [])
         if not filters:
             return self.total(start, end)
-        ((operator, dimension, paths),) = filters
-        assert (operator, dimension) == ("is", "event:page")
-        found = (_as_day(counts) for path, counts in self.urls(start, end).items() if path in paths)
+        ((operator, dimension, values),) = filters
+        assert dimension == "event:page"
+        fits = FILTERS[operator]
+        found = (
+            _as_day(counts)
+            for path, counts in self.urls(start, end).items()
+            if any(fits(value, path) for value in values)
+        )
         return sum(found, DayCounts())
 
     def _pages(self, start: date, end: date, query: Query) -> Rows:
@@ -177,6 +183,8 @@ def _as_day(counts: UrlCounts) -> DayCounts:
 def _ratio(part: int, whole: int, factor: int = 1) -> int:
     return round(factor * part / whole) if whole else 0
 
+
+FILTERS: dict[str, Callable[[str, str], object]] = {"is": str.__eq__, "matches": re.search}
 
 METRICS: dict[str, Metric] = {
     "visitors": lambda day: day.visitors,

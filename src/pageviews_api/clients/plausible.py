@@ -5,6 +5,7 @@ are by position, and what is empty is left out. A key is sent in a header only.
 """
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import TypeVar
@@ -134,7 +135,7 @@ class PlausibleClient:
     ) -> tuple[SitePoint, ...]:
         """Tell the figures of each day or month, of all pages or of one."""
         asked = buckets(start, end, interval)
-        filters = [] if path is None else [["is", "event:page", _spellings(path)]]
+        filters = [] if path is None else [_of_page(path)]
         rows = await self._query(VisitCounts, [f"time:{interval}"], start, end, filters=filters)
         told = _by_bucket(rows, asked, interval)
         return points(
@@ -155,7 +156,7 @@ class PlausibleClient:
         )
         pages = [
             (
-                path_told(page),
+                _path(page),
                 PageCounts(
                     pageviews=counts.pageviews,
                     visitors=counts.visitors,
@@ -300,11 +301,22 @@ def _day(label: str) -> date:
         raise _invalid("answered with a day that is none") from e
 
 
-def _spellings(path: str) -> list[str]:
-    """Tell how a path may be written there: it is told decoded, and older data may be not."""
+def _path(page: str) -> str:
+    """Tell the path of a page; of one that its fragment names (``/#/in?key=1``), no query either.
+
+    Else a ``?`` is part of the path, for it comes decoded, and without its query.
+    """
+    path, mark, fragment = page.partition("#")
+    return path_told(f"{path}{mark}{fragment.partition('?')[0]}")
+
+
+def _of_page(path: str) -> list[object]:
+    """Ask for one page. Its path is told decoded, and may be not in older data."""
     asked = path_asked(path)
     decoded = unquote(asked)
-    return list(dict.fromkeys([decoded, quote(decoded), asked]))
+    if "#" in decoded:
+        return ["matches", "event:page", [f"^{re.escape(decoded)}([?]|$)"]]
+    return ["is", "event:page", list(dict.fromkeys([decoded, quote(decoded), asked]))]
 
 
 def _invalid(reason: str) -> UpstreamInvalidError:
