@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from pageviews_api.clients.site_days import bounce_rate
+from pageviews_api.schemas.names import BIDI_CONTROLS
 from pageviews_api.schemas.site_metrics import PageFigures
 from pageviews_api.series.ratios import ratio, total
 
@@ -18,18 +19,18 @@ MAX_PATH = 2000
 
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _NOT_SHOWN = {"Cc", "Cs", "Zl", "Zp"}
-_WITH_A_MEANING = "%?#"
+_ENCODED = BIDI_CONTROLS | set("%?#")
 
 
 def path_told(path: str) -> str:
     """Write a path as we tell it: begun with a slash, percent-decoded, of ``MAX_PATH`` at most.
 
-    Control characters, line separators and ``%``, ``?``, ``#`` stay encoded, so that the path
-    read again is the same.
+    Control characters, also those of the direction of text, line separators and ``%``, ``?``,
+    ``#`` stay encoded, so that the path read again is the same.
     """
     written, length = [], 0
     for char in unquote(path if path.startswith("/") else f"/{path}"):
-        encode = char in _WITH_A_MEANING or unicodedata.category(char) in _NOT_SHOWN
+        encode = char in _ENCODED or unicodedata.category(char) in _NOT_SHOWN
         written.append(quote(char, safe="", errors="replace") if encode else char)
         length += len(written[-1])
         if length > MAX_PATH:

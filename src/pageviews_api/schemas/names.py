@@ -26,9 +26,11 @@ _PROJECT = re.compile(
     rf"(?:{_LANGUAGE}\.(?:{_FAMILIES}|wikimedia)|{_WITHOUT_LANGUAGE}|{ALL_PROJECTS})"
 )
 
-_BIDI_CONTROLS = frozenset(
+BIDI_CONTROLS = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
+"""What turns the direction of text around: with it one name can look like another."""
+
 _LINE_BREAKS = frozenset("\u2028\u2029")
 
 
@@ -111,7 +113,7 @@ def is_article(title: str) -> bool:
 def _is_forbidden(character: str) -> bool:
     return (
         unicodedata.category(character) in {"Cc", "Cs"}
-        or character in _BIDI_CONTROLS
+        or character in BIDI_CONTROLS
         or character in _LINE_BREAKS
     )
 
