@@ -13,12 +13,13 @@ import pytest
 from loguru import logger
 from starlette.responses import Response
 
-from pageviews_api.budget import CircuitState
+from pageviews_api.budget import CircuitState, Gate, Priority
 from pageviews_api.clients.base import MAX_BODY_BYTES, Call, UpstreamClient
 from pageviews_api.clients.matomo import MatomoClient
 from pageviews_api.clients.plausible import PlausibleClient
-from pageviews_api.clients.site_requests import refusal
+from pageviews_api.clients.site_requests import SiteRequests, refusal
 from pageviews_api.exceptions import (
+    BudgetExhaustedError,
     CircuitOpenError,
     UpstreamError,
     UpstreamFailedError,
@@ -28,6 +29,7 @@ from pageviews_api.exceptions import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from pageviews_api.schemas.plausible import RealtimeVisitors
 from pageviews_api.schemas.site_metrics import Interval
 from tests.support import aqs_faults
 from tests.support.aqs_faults import Behaviour
@@ -356,6 +358,34 @@ async def test_retry__fits_the_deadline(
             await client.check()
         await client.aclose()
     assert len(fake.requests) == 1
+
+
+async def test_gates__one_after_the_other(clock: SkippingClock, http: httpx.AsyncClient) -> None:
+    """Who has waited at one gate has less time for the next, and asks nothing when it is over."""
+    first, second = (
+        Gate("x", max_concurrency=4, requests_per_minute=1, clock=clock, period=period)
+        for period in (18, 15)
+    )
+    async with first.slot(Priority.CALLER, within=0):
+        pass
+    clock.advance(10)
+    async with second.slot(Priority.CALLER, within=0):
+        pass
+    fake = FAKES["plausible"][0](clock)
+    async with serve(fake) as url:
+        requests = SiteRequests(
+            "x",
+            UpstreamClient("x", url, http, clock),
+            gates=[first, second],
+            stay_away=lambda _: 10,
+            clock=clock,
+            timeout=10,
+        )
+        with pytest.raises(BudgetExhaustedError):  # places at 18 s and 25 s, and 20 s is the end
+            await requests.ask(Call("/"), RealtimeVisitors)
+        await requests.aclose()
+    assert clock.slept == [8]
+    assert fake.requests == []
 
 
 async def test_connect__has_less_time_than_an_answer(clock: SkippingClock) -> None:

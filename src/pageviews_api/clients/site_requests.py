@@ -115,7 +115,7 @@ class SiteRequests:
         self, call: Call, model: type[Model], deadline: float, check: Callable[[], None]
     ) -> Model:
         self._check_pause()
-        async with self._slot(deadline - self._clock.monotonic()):
+        async with self._slot(deadline):
             check()  # the circuit may have opened while we waited
             self._check_pause()
             asked_at = self._clock.monotonic()
@@ -138,9 +138,10 @@ class SiteRequests:
         return answer.body
 
     @asynccontextmanager
-    async def _slot(self, within: float) -> AsyncIterator[None]:
+    async def _slot(self, deadline: float) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             for gate in self._gates:
+                within = deadline - self._clock.monotonic()
                 await stack.enter_async_context(gate.slot(Priority.CALLER, within=within))
             yield
 
