@@ -347,6 +347,19 @@ async def test_retry__of_a_connection(
     assert clock.slept == [0.5, 1.0]
 
 
+@pytest.mark.parametrize("mode", [RawMode.RESET, RawMode.SHORT_LENGTH])
+async def test_retry__of_no_answer_that_broke_off(
+    make: Make, http: httpx.AsyncClient, clock: SkippingClock, mode: RawMode
+) -> None:
+    """A connection that breaks off later is not: the provider has done its work by then."""
+    async with serve_raw(mode) as raw:
+        client = make(raw.base_url, http, clock)
+        with pytest.raises(UpstreamUnreachableError):
+            await client.check()
+        assert raw.connections == 1
+        await client.aclose()
+
+
 async def test_retry__fits_the_deadline(
     fake: FakeProvider, make: Make, http: httpx.AsyncClient, clock: SkippingClock
 ) -> None:
@@ -423,6 +436,23 @@ async def test_breaker__leaves_alone_what_fails(
     clock.advance(30)
     await client.current_visitors()
     await client.current_visitors()
+
+
+async def test_breaker__tries_once(
+    fake: FakeProvider, client: Client, clock: SkippingClock
+) -> None:
+    """Whether a provider is back is found out by one request, which is not tried again."""
+    fake.behave(aqs_faults.failing(503))
+    for _ in range(10):
+        with pytest.raises(UpstreamFailedError):
+            await client.current_visitors()
+    assert len(fake.requests) == 30
+    clock.advance(30)
+    with pytest.raises(UpstreamFailedError):
+        await client.current_visitors()
+    with pytest.raises(CircuitOpenError):
+        await client.current_visitors()
+    assert len(fake.requests) == 31
 
 
 async def test_breaker__knows_no_429(
