@@ -52,7 +52,7 @@ def check_site_url(url: str) -> str:
     parts = _split(url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("is no URL such as https://example.org/path")
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         raise ValueError("holds more than a host and a path")
     if parts.username or parts.password:
         raise ValueError("holds a user name or password, which a URL would show")
