@@ -118,7 +118,7 @@ async def test_summary__of_a_day(matomo: FakeMatomo, client: MatomoClient) -> No
         views_per_visit=1.67,
     )
     (request,) = matomo.requests
-    assert request.query == "module=API&format=JSON&method=API.getBulkRequest"
+    assert request.query == "module=API&format=JSON&language=en&method=API.getBulkRequest"
     assert parse_qs(request.body.decode()) == {
         "token_auth": [CANARY],
         "urls[0]": ["idSite=1&method=VisitsSummary.get&period=day&date=2026-11-21"],
@@ -301,7 +301,7 @@ async def test_check__proves_token_and_site(
     async with asking(matomo, clock, site_id="99") as other:
         with pytest.raises(UpstreamKeyRefusedError):
             await other.check()
-        with pytest.raises(UpstreamKeyRefusedError):  # as a part of a bulk, with status 200
+        with pytest.raises(UpstreamKeyRefusedError):  # in a bulk, with status 200: by its words
             await other.summary(SATURDAY, SATURDAY)
 
 

@@ -1,8 +1,9 @@
 """A working Matomo for the suite: its Reporting API, as far as anybody here asks it.
 
 What it does is what a Matomo 5.0.2 was measured to do (``tests/data/matomo``), and what later ones
-do by their changelog: the status of errors, empty days as ``[]``, counts as text in the rows of one
-day, no unique visitors of ranges, trees of pages unless they are to be flat, the sum of the rest.
+do by their changelog: the status of errors, their words in another language unless English is asked
+for, empty days as ``[]``, counts as text in the rows of one day, no unique visitors of ranges,
+trees of pages unless they are to be flat, the sum of the rest.
 """
 
 import re
@@ -61,6 +62,7 @@ class FakeMatomo(FakeProvider):
         self._token = token
         self._site_id = site_id
         self._version = version
+        self._is_english = False
         self.timezone = timezone
         self.tokens_in_urls: list[str] = []
         self.month_uniques: dict[date, int] = {}
@@ -75,13 +77,14 @@ class FakeMatomo(FakeProvider):
         if call.path.rpartition("/")[2] not in {"", "index.php"}:
             return Response(PAGE, 404, media_type="text/html")
         asked = in_body | in_url
+        self._is_english = asked.get("language") == "en"
         try:
             self._authenticate(in_body.get("token_auth"), is_in_url="token_auth" in in_url)
             return reply(self._method(asked))
         except MatomoFailure as e:
             if "module" not in in_url or "format" not in in_url:
                 return Response(PAGE, e.early, media_type="text/html")
-            return reply(_failure(e), e.late if self._version >= (5, 7) else e.early)
+            return reply(self._failure(e), e.late if self._version >= (5, 7) else e.early)
 
     def _authenticate(self, token: str | None, *, is_in_url: bool) -> None:
         if is_in_url:
@@ -125,8 +128,13 @@ class FakeMatomo(FakeProvider):
             try:
                 told.append(self._method({k: v[0] for k, v in parse_qs(text).items()}))
             except MatomoFailure as e:  # within a bulk an error is a part like others
-                told.append(_failure(e))
+                told.append(self._failure(e))
         return told
+
+    def _failure(self, error: MatomoFailure) -> dict[str, str]:
+        """Tell an error, in the language of the token's user unless asked for another."""
+        message = f"{error}" if self._is_english else "Das geht nicht."
+        return {"result": "error", "message": message}
 
     def _report(self, method: str, asked: Parameters) -> object:
         period, text = asked.get("period", ""), asked.get("date", "")
@@ -244,7 +252,3 @@ def _no_access(site_id: int | str) -> MatomoFailure:
         early=401,
         late=401,
     )
-
-
-def _failure(error: MatomoFailure) -> dict[str, str]:
-    return {"result": "error", "message": f"{error}"}

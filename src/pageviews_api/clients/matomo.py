@@ -69,6 +69,10 @@ STAY_AWAY = (60.0, 600.0)
 WINDOW_MINUTES = 5
 """Of those who are there now."""
 
+ALWAYS = {"module": "API", "format": "JSON", "language": "en"}
+"""In every URL. Errors are else in the language of the token's user, and in a bulk only their words
+tell what they are about."""
+
 
 class MatomoClient:
     """Asks Matomo about one site; see ``SiteAnalyticsClient``.
@@ -221,7 +225,7 @@ class MatomoClient:
         return await self._send({"method": method, "idSite": self._site_id, **report}, {})
 
     async def _send(self, parameters: Mapping[str, str], form: Mapping[str, str]) -> JsonValue:
-        query = urlencode({"module": "API", "format": "JSON", **parameters}, safe=",")
+        query = urlencode({**ALWAYS, **parameters}, safe=",")
         call = Call(f"/index.php?{query}", form={"token_auth": self._key, **form})
         told = (await self._requests.ask(call, MatomoAnswer)).root
         refuse_error(told)
