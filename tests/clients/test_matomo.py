@@ -82,8 +82,10 @@ async def asking(
 
 @pytest.fixture
 async def client(matomo: FakeMatomo, clock: FakeClock) -> AsyncIterator[MatomoClient]:
-    """Give a client of the fake."""
+    """Give a client of the fake that has compared the time zone already."""
     async with asking(matomo, clock) as client:
+        await client.check()
+        matomo.requests.clear()
         yield client
 
 
@@ -346,6 +348,33 @@ async def test_timezone__compared_once(
         for _ in range(3):
             await client.check()
     assert logs.text.count("time zone is not the one") == complaints
+
+
+@pytest.mark.parametrize(("ours", "complaints"), [("Europe/Berlin", 0), ("UTC", 1)])
+async def test_timezone__comes_along(
+    matomo: FakeMatomo, clock: FakeClock, logs: Logs, ours: str, complaints: int
+) -> None:
+    """The zone comes with the first reports, in one request with them, and is asked for once."""
+    async with asking(matomo, clock, timezone=ours) as client:
+        for _ in range(3):
+            await client.summary(SATURDAY, SATURDAY)
+        await client.timeseries(FRIDAY, SATURDAY, Interval.DAY, path="/")
+    assert logs.text.count("time zone is not the one") == complaints
+    told = [request.body.count(b"getSiteFromId") for request in matomo.requests]
+    assert told == [1, 0, 0, 0]
+
+
+async def test_timezone__does_not_come(matomo: FakeMatomo, clock: FakeClock, logs: Logs) -> None:
+    """Reports are told also where the site's settings are not; these are asked for again."""
+    visits = '{"nb_visits":4,"bounce_count":1,"sum_visit_length":8}'
+    settings = '{"result":"error","message":"The plugin SitesManager is not activated"}'
+    body = f'[{visits},{{"nb_pageviews":6}},{settings}]'
+    matomo.behave(aqs_faults.other_json(body))
+    async with asking(matomo, clock) as client:
+        for _ in range(2):
+            assert (await client.summary(FRIDAY, SATURDAY)).pageviews == 6
+    assert "time zone" not in logs.text
+    assert all(b"getSiteFromId" in request.body for request in matomo.requests)
 
 
 @pytest.mark.parametrize(

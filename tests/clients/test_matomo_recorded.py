@@ -1,6 +1,7 @@
 """The recorded answers of a real Matomo 5.0.2, read byte for byte."""
 
 import csv
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -54,15 +55,21 @@ ANSWERS = _recorded()
 
 @asynccontextmanager
 async def answering(*names: str) -> AsyncIterator[MatomoClient]:
-    """Give a client that is answered with a recorded body, or with several as a bulk."""
+    """Give a client that is answered with a recorded body, or with several as a bulk.
+
+    Before, it is told the site's settings, so that it need not ask for them.
+    """
     told = [ANSWERS[name] for name in names]
     body = told[0].body if len(told) == 1 else b"[" + b",".join(one.body for one in told) + b"]"
-    response = httpx.Response(
-        told[0].status,
-        headers={"content-type": told[0].content_type},
-        stream=httpx.ByteStream(body),
+    settings = ANSWERS["sitesmanager_getSiteFromId.json"]
+    first, then = (
+        httpx.Response(
+            one.status, headers={"content-type": one.content_type}, stream=httpx.ByteStream(text)
+        )
+        for one, text in ((settings, settings.body), (told[0], body))
     )
-    transport = httpx.MockTransport(lambda _: response)
+    answers = itertools.chain([first], itertools.repeat(then))
+    transport = httpx.MockTransport(lambda _: next(answers))
     clock = SkippingClock()
     async with httpx.AsyncClient(transport=transport) as http:
         client = MatomoClient(
@@ -72,6 +79,7 @@ async def answering(*names: str) -> AsyncIterator[MatomoClient]:
             timezone=ZoneInfo("Europe/Berlin"),
             clock=clock,
         )
+        await client.check()
         yield client
         await client.aclose()
 

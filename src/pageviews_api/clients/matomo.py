@@ -8,6 +8,7 @@ answered with a web page.
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -40,6 +41,7 @@ from pageviews_api.clients.site_days import Bucket, buckets, points, same_clock
 from pageviews_api.clients.site_pages import merged, most_viewed, path_asked
 from pageviews_api.clients.site_requests import TIMEOUT, SiteRequests
 from pageviews_api.clock import Clock
+from pageviews_api.exceptions import UpstreamInvalidError
 from pageviews_api.schemas.matomo import (
     LiveCounters,
     MatomoAnswer,
@@ -68,6 +70,9 @@ STAY_AWAY = (60.0, 600.0)
 
 WINDOW_MINUTES = 5
 """Of those who are there now."""
+
+SETTINGS = "SitesManager.getSiteFromId"
+"""The method that tells a site's settings; a token that may only look at it is enough."""
 
 ALWAYS = {"module": "API", "format": "JSON", "language": "en"}
 """In every URL. Errors are else in the language of the token's user, and in a bulk only their words
@@ -103,6 +108,7 @@ class MatomoClient:
         self._site_id = site_id
         self._timezone = timezone
         self._clock = clock
+        self._has_compared = False
         self._has_warned = False
         gate = Gate(
             UPSTREAM,
@@ -159,9 +165,14 @@ class MatomoClient:
 
     async def check(self) -> None:
         """Ask for the site's settings: who gets them has a token for it. Compares the time zone."""
-        site = read(Site, await self._ask("SitesManager.getSiteFromId", {}))
+        site = read(Site, await self._ask(SETTINGS, {}))
         if f"{site.idsite}" != self._site_id:
             raise invalid("answered with another site")
+        self._compare_zone(site)
+
+    def _compare_zone(self, site: Site) -> None:
+        """Say once if Matomo counts days by another zone than we were told."""
+        self._has_compared = True
         fits = same_clock(site.timezone, self._timezone, near=self._clock.now())
         if not fits and not self._has_warned:
             self._has_warned = True
@@ -209,17 +220,21 @@ class MatomoClient:
         return told
 
     async def _bulk(self, reports: list[dict[str, str]]) -> list[JsonValue]:
-        """Ask for several reports in one request."""
+        """Ask for several reports in one request; the first time also for the site's time zone."""
+        asked = reports if self._has_compared else [*reports, {"method": SETTINGS}]
         form = {
             f"urls[{at}]": urlencode({"idSite": self._site_id} | report)
-            for at, report in enumerate(reports)
+            for at, report in enumerate(asked)
         }
         parts = await self._send({"method": "API.getBulkRequest"}, form)
-        if not isinstance(parts, list) or len(parts) != len(reports):
+        if not isinstance(parts, list) or len(parts) != len(asked):
             raise invalid("answered with more or fewer reports than asked for")
-        for part in parts:
+        for part in parts[: len(reports)]:
             refuse_error(part)
-        return parts
+        for part in parts[len(reports) :]:
+            with suppress(UpstreamInvalidError):  # the reports are what was asked for
+                self._compare_zone(read(Site, part))
+        return parts[: len(reports)]
 
     async def _ask(self, method: str, report: Mapping[str, str]) -> JsonValue:
         return await self._send({"method": method, "idSite": self._site_id, **report}, {})
