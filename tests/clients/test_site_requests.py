@@ -23,6 +23,7 @@ from pageviews_api.exceptions import (
     CircuitOpenError,
     UpstreamError,
     UpstreamFailedError,
+    UpstreamHeldBackError,
     UpstreamInvalidError,
     UpstreamKeyRefusedError,
     UpstreamThrottledError,
@@ -466,6 +467,39 @@ async def test_breaker__knows_no_429(
         clock.advance(3700)
     fake.behave(aqs_faults.GOOD)
     await client.current_visitors()
+
+
+@pytest.mark.parametrize(
+    ("fault", "failed_before", "error"),
+    [
+        (aqs_faults.throttled(None), 0, UpstreamHeldBackError),
+        (aqs_faults.failing(500), 9, CircuitOpenError),
+    ],
+    ids=["throttled", "failing"],
+)
+async def test_turn__comes_too_late(
+    fake: FakeProvider,
+    client: Client,
+    fault: Behaviour,
+    failed_before: int,
+    error: type[UpstreamError],
+) -> None:
+    """Whoever gets a turn when the provider is to be left alone does not ask."""
+    fake.behave(aqs_faults.failing(500))
+    for _ in range(failed_before):
+        with pytest.raises(UpstreamFailedError):
+            await client.current_visitors()
+    fake.requests.clear()
+    fake.behave(aqs_faults.slow(fault))
+    at_once = {"plausible": 4, "matomo": 8}[client.provider]
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        asking = [
+            group.create_task(_outcome(client.current_visitors())) for _ in range(at_once + 1)
+        ]
+        await fake.until_in_flight(at_once)
+        fake.release.set()
+    assert len(fake.requests) == at_once
+    assert [type(task.result()) for task in asking].count(error) == 1
 
 
 async def test_breakers__are_their_own(http: httpx.AsyncClient, clock: SkippingClock) -> None:
