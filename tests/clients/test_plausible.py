@@ -11,6 +11,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import Response
 
 from pageviews_api.clients.base import UpstreamClient
 from pageviews_api.clients.plausible import UPSTREAM, PlausibleClient
@@ -26,6 +27,7 @@ from pageviews_api.exceptions import (
 )
 from pageviews_api.schemas.site_metrics import Interval, SiteFigures
 from tests.support import aqs_faults
+from tests.support.aqs_faults import Behaviour
 from tests.support.clock import FakeClock, SkippingClock
 from tests.support.fake_plausible import HOUR_SECONDS, FakePlausible
 from tests.support.fake_provider import DayCounts, UrlCounts, days
@@ -150,6 +152,16 @@ async def test_timeseries__by_month(plausible: FakePlausible, client: PlausibleC
         ("2026-10-01", "2026-10-31", 31, False),
         ("2026-11-01", "2026-11-22", 22, True),
     ]
+
+
+async def test_timeseries__month_by_its_first_day_asked_for(
+    plausible: FakePlausible, client: PlausibleClient
+) -> None:
+    """A month that is told by the first day asked for, as weeks are, is that month."""
+    row = '{"metrics":[1,2,3,0,0],"dimensions":["2026-09-10"]}'
+    plausible.behave(aqs_faults.other_json(_rows(row)))
+    (told,) = await client.timeseries(date(2026, 9, 10), date(2026, 9, 30), Interval.MONTH)
+    assert (told.start, told.visits) == (date(2026, 9, 10), 2)
 
 
 @pytest.mark.parametrize("path", ["/wiki/Café", "/wiki/Caf%C3%A9", "/wiki/Café?utm=1", "wiki/Café"])
@@ -409,6 +421,25 @@ async def test_throttled__by_the_hour(
     plausible.used_by_others[HOUR_SECONDS] = 0
     await client.current_visitors()
     assert len(plausible.requests) == 3
+
+
+async def test_throttled__by_the_hour_of_their_clock(
+    plausible: FakePlausible, client: PlausibleClient, clock: FakeClock
+) -> None:
+    """The hour ends by Plausible's clock, where that shows another time than ours."""
+    clock.set(datetime(2026, 11, 22, 12, 20, tzinfo=UTC))
+    waits = []
+    for told in ("12:50:00", "12:50:10"):
+
+        def dated(_: Response, told: str = told) -> Response:
+            return Response("{}", 429, {"date": f"Sun, 22 Nov 2026 {told} GMT"})
+
+        plausible.script(Behaviour("dated", dated))
+        with pytest.raises(UpstreamThrottledError) as raised:
+            await client.current_visitors()
+        waits.append(raised.value.retry_after)
+        clock.advance(waits[-1])
+    assert waits == [10, 10 * 60 - 10 + 1]
 
 
 async def test_throttled__wave_counts_once(
