@@ -280,6 +280,16 @@ async def test_current_visitors__of_five_minutes(matomo: FakeMatomo, client: Mat
     assert (told.visitors, told.window_minutes) == (3, 5)
 
 
+@pytest.mark.parametrize("body", ["[]", '[{"visitors":1},{"visitors":2}]', '{"visitors":1}'])
+async def test_current_visitors__not_one(
+    matomo: FakeMatomo, client: MatomoClient, body: str
+) -> None:
+    """A list of none or of two is no answer."""
+    matomo.behave(aqs_faults.other_json(body))
+    with pytest.raises(UpstreamInvalidError):
+        await client.current_visitors()
+
+
 async def test_base_url__with_a_folder(matomo: FakeMatomo, clock: FakeClock) -> None:
     """Matomo may live in a folder of its host."""
     async with asking(matomo, clock, folder="/matomo") as client:
