@@ -35,15 +35,6 @@ hypothesis.settings.load_profile("any machine")
 
 pytest_plugins = ["tests.support.redis_fixtures", "tests.support.s3_fixtures"]
 
-# How quick a machine is must decide nothing, neither of an example nor of making one.
-hypothesis.settings.register_profile(
-    "patient",
-    hypothesis.settings.default,
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("patient")
-
 YESTERDAY = date(2026, 11, 21)
 """The newest day that the fake AQS has loaded, by the fake clock's day."""
 
