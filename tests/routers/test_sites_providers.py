@@ -104,12 +104,12 @@ async def test_pages__as_told_can_be_asked_for(whole: Whole, site: str, aqs: Fak
     """Each page of the list is found by the path that the list tells, whatever is in it."""
     aqs.set_views("fr.wikipedia", "Strasbourg", "all-access", "user", {DAY: 1})
     fake, host = (whole.plausible, "") if site == "one" else (whole.matomo, "http://example.org")
-    paths = ["/what", "/what%3Fever", "/a%2541", "/100%25", "/caf%C3%A9", "/"]
+    paths = ["/what", "/what%3Fever", "/a%2541", "/100%25", "/caf%C3%A9", "/C%23", "/"]
     fake.set_day(DAY, COUNTED, {f"{host}{path}": UrlCounts(9 - n) for n, path in enumerate(paths)})
     days = f"start={DAY}&end={DAY}"
     listed = (await whole.client.get(f"/api/v1/sites/{site}/pages?{days}")).json()["items"]
     assert [page["path"] for page in listed] == [
-        *("/what", "/what%3Fever", "/a%2541", "/100%25", "/café", "/")
+        *("/what", "/what%3Fever", "/a%2541", "/100%25", "/café", "/C%23", "/")
     ]
     for page in listed:
         asked = f"project=fr.wikipedia&article=Strasbourg&{days}&path={quote(page['path'])}"

@@ -314,9 +314,11 @@ def _of_page(path: str) -> list[object]:
     """Ask for one page. Its path is told decoded, and may be not in older data."""
     asked = path_asked(path)
     decoded = unquote(asked)
+    spellings = list(dict.fromkeys([decoded, quote(decoded), asked]))
     if "#" in decoded:
-        return ["matches", "event:page", [f"^{re.escape(decoded)}([?]|$)"]]
-    return ["is", "event:page", list(dict.fromkeys([decoded, quote(decoded), asked]))]
+        any_spelling = "|".join(map(re.escape, spellings))
+        return ["matches", "event:page", [f"^({any_spelling})([?]|$)"]]
+    return ["is", "event:page", spellings]
 
 
 def _invalid(reason: str) -> UpstreamInvalidError:
