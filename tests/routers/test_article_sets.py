@@ -72,6 +72,9 @@ async def test_set__with_what_was_never_viewed(service: Service, clock: FakeCloc
         assert told.headers["cache-control"] == alone.headers["cache-control"]
         assert told.headers["cache-control"] == "public, max-age=60"
         assert told.headers["cache-status"].endswith("; ttl=60")
+        assert told.json()["stale"] is False
+        had = {"If-None-Match": told.headers["etag"]}
+        assert (await service.client.get(named(*titles), headers=had)).status_code == 304
     clock.advance(7170)
     old = await service.client.get(named("Ten", "Nobody"))
     assert old.headers["cache-control"] == "public, max-age=30"
@@ -80,8 +83,10 @@ async def test_set__with_what_was_never_viewed(service: Service, clock: FakeCloc
 async def test_set__with_a_failure_that_may_pass(service: Service) -> None:
     """A set of which something could not be told just now is kept by nobody."""
     service.aqs.behave(aqs_faults.html_page(), when=lambda path: "/Twenty/" in path)
-    told = await service.client.get(named("Ten", "Nobody", "Twenty"))
-    assert told.headers["cache-control"] == "no-store"
+    for titles in (("Ten", "Nobody", "Twenty"), ("Twenty",)):
+        told = await service.client.get(named(*titles))
+        assert told.headers["cache-control"] == "no-store"
+        assert told.json()["stale"] is True
 
 
 async def test_set__repeats(service: Service) -> None:

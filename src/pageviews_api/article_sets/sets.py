@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from http import HTTPStatus
 
 from pageviews_api.article_sets.figures import (
     Counted,
@@ -17,6 +18,9 @@ from pageviews_api.exceptions import PageviewsApiError
 from pageviews_api.schemas.article_sets import ArticleSet, Place, ToldArticle
 from pageviews_api.schemas.pageviews import ArticleSeries
 from pageviews_api.schemas.query import SeriesQuery
+
+LASTING = {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
+"""How an article is told that there is, or that never was; any other status may pass."""
 
 
 class ArticleSets:
@@ -43,6 +47,8 @@ class ArticleSets:
         members = {query: Counted.of(one) for query, one in outcomes.items()}
         places = places_of(members)
         told = [one for one in outcomes.values() if isinstance(one, ArticleSeries)]
+        items = [self._item(query, one, places[query]) for query, one in outcomes.items()]
+        statuses = {item.status for item in items}
         first = next(iter(outcomes))
         return ArticleSet(
             project=first.series.project,
@@ -50,12 +56,12 @@ class ArticleSets:
             agent=first.series.agent,
             granularity=first.granularity,
             summary=figures_of(members.values()),
-            items=[self._item(query, one, places[query]) for query, one in outcomes.items()],
+            items=items,
             # Where nothing could be told, that is what is known now.
             checked_at=min(
                 (one.checked_at for one in told), default=self._clock.now().replace(microsecond=0)
             ),
-            stale=any(one.stale for one in told),
+            stale=any(one.stale for one in told) or not LASTING.issuperset(statuses),
             fetched=any(one.fetched for one in told),
             notice=self._pageviews.notice,
         )

@@ -7,16 +7,17 @@ _TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
 _TAGS = re.compile(rf"[ \t,]*(?:{_TAG}[ \t]*(?:$|,[ \t,]*))+")
 _OPAQUE = re.compile(r'"[!#-~\x80-\xff]*"')
 
-_CHECKED_AT = re.compile(rb'"checked_at":"[^"]*",?')
+_OF_THE_MOMENT = re.compile(rb'"(?:checked_at|instance)":"[^"]*",?')
 """Within a string, JSON escapes the quotation marks, so that no title looks like this."""
 
 
 def weak_etag(body: bytes) -> str:
     """Name what an answer tells, however it is compressed.
 
-    ``checked_at`` is left out: a check that finds nothing new keeps the tag.
+    ``checked_at`` is left out: a check that finds nothing new keeps the tag. So is the id of the
+    request, in a problem of an article in a set.
     """
-    return f'W/"{hashlib.sha256(_CHECKED_AT.sub(b"", body)).hexdigest()[:32]}"'
+    return f'W/"{hashlib.sha256(_OF_THE_MOMENT.sub(b"", body)).hexdigest()[:32]}"'
 
 
 def has(if_none_match: str | None, etag: str) -> bool:
