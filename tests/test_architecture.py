@@ -97,6 +97,7 @@ PURE_ARCHIVE = {
     "archive.facts",
     "archive.form",
     "archive.rankings",
+    "archive.sites.check",
     "archive.sites.document",
 }
 """The part of the archive that only decides: it does not know any store, either."""

@@ -1,5 +1,6 @@
 """What ``archive run`` does where sites are configured."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -126,3 +127,61 @@ def test_backfill__days_of_a_month(given: Given, folder: Path) -> None:
     assert result.exit_code == 0, result.output
     assert len(list(folder.glob("*.json"))) == 18
     assert [len(days) for days in site.asked] == [47]
+
+
+class TestLookedAt:
+    """What the commands that only read tell of the sites' archives."""
+
+    @pytest.fixture(autouse=True)
+    def archived(self, given: Given, folder: Path) -> Path:
+        """Archive two days of a site; give the file of the earlier one."""
+        given()
+        for day in (EARLIER, EARLIER - timedelta(days=1)):
+            assert call("run", "--date", str(day)).exit_code == 0
+        return folder / f"{EARLIER - timedelta(days=1)}.json"
+
+    def test_list__of_sites(self, archived: Path) -> None:
+        """Archives of the sites are told like the others, with how many sites are in each."""
+        result = call("list", "--sites")
+        assert result.exit_code == 0
+        head, *rows, gaps = result.stdout.splitlines()
+        assert head.split() == ["date", "state", "observed", "sites", "bytes", "sha256"]
+        assert [row[:10] for row in rows] == [str(EARLIER), archived.stem]
+        assert "1 ok" in rows[0]
+        assert gaps.startswith("not archived: ")
+        first = json.loads(call("list", "--sites", "--json").stdout.splitlines()[0])
+        assert first["sites"] == {"ok": 1, "no_data": 0, "failed": 0}
+
+    def test_verify__of_sites(self, archived: Path) -> None:
+        """A document of the sites that was changed by hand is found."""
+        result = call("verify", "--sites")
+        assert (result.exit_code, result.stdout) == (
+            *(0, "2 archives read, 0 bad, 0 without a SHA-256 beside them\n"),
+        )
+        archived.write_text(archived.read_text().replace('"visits":', '"visits":1', 1))
+        result = call("verify", "--sites")
+        assert result.exit_code == 1
+        assert result.stdout.startswith(f"{archived.stem}  ")
+        assert "2 archives read, 1 bad" in result.stdout
+
+    def test_show__of_sites(self, archived: Path) -> None:
+        """A document is shown byte for byte; an article of it there is none."""
+        result = call("show", "--sites", archived.stem)
+        assert (result.exit_code, result.stdout_bytes) == (0, archived.read_bytes())
+        result = call("show", "--sites", archived.stem, "--article", "fr.wikipedia/Strasbourg")
+        assert (result.exit_code, result.stdout) == (2, "")
+        result = call("show", "--sites", str(TODAY))
+        assert (result.exit_code, result.stdout) == (1, "")
+
+    def test_list__others_are_apart(self, folder: Path) -> None:
+        """Without the option the sites' archives are not told of."""
+        folder.with_name("archives").mkdir(exist_ok=True)
+        assert "nothing is archived" in call("list").stdout
+
+
+def test_list__no_folder_of_sites(given: Given) -> None:
+    """Where no site was ever archived, there is nothing to read."""
+    given()
+    result = call("list", "--sites")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "there is no folder" in result.stderr

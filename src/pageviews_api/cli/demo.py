@@ -14,7 +14,7 @@ from urllib.parse import quote
 import typer
 import uvicorn
 
-from pageviews_api.cli.archive_report import summary
+from pageviews_api.cli.archive.report import summary
 from pageviews_api.cli.session import fail
 from pageviews_api.clock import SystemClock
 from pageviews_api.config import Settings

@@ -62,6 +62,8 @@ class Resources:
     archiver: DailyArchiver
     archive_task: ScheduledTask
     archive_runs: ArchiveRuns
+    sites_store: ArchiveStore
+    sites_index: ArchiveIndex
     sites_archiver: SitesArchiver
     sites_catalogue: SitesCatalogue
     article_batches: ArticleBatches
@@ -171,6 +173,8 @@ async def open_resources(
             archiver=archiver,
             archive_task=task,
             archive_runs=runs,
+            sites_store=sites_store,
+            sites_index=sites_index,
             sites_archiver=sites_archiver,
             sites_catalogue=SitesCatalogue(
                 sites_index, sites_reader, clock=clock, deadline=deadline, notice=notice

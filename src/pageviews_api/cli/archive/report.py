@@ -72,9 +72,9 @@ def _counts(facts: "Facts") -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
 
-def table(rows: "Iterable[Entry | Unreadable]") -> str:
-    """Lay out a table of archives, with a head."""
-    cells = [("date", "state", "observed", "series", "bytes", "sha256"), *map(_cells, rows)]
+def table(rows: "Iterable[Entry | Unreadable]", *, of: str) -> str:
+    """Lay out a table of archives, with a head; ``of`` names what is counted in one."""
+    cells = [("date", "state", "observed", of, "bytes", "sha256"), *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -98,7 +98,7 @@ def _cells(row: "Entry | Unreadable") -> tuple[str, ...]:
     )
 
 
-def row_as_json(row: "Entry | Unreadable") -> str:
+def row_as_json(row: "Entry | Unreadable", *, of: str) -> str:
     """Write a row of the table as one line."""
     if isinstance(row, Unreadable):
         return json.dumps({"date": str(row.day), "fault": row.reason})
@@ -110,7 +110,7 @@ def row_as_json(row: "Entry | Unreadable") -> str:
             "late": row.late,
             "observed_on": str(facts.observed_on),
             "window": _span(facts.window),
-            "series": {"ok": facts.ok, "no_data": facts.no_data, "failed": facts.failed},
+            of: {"ok": facts.ok, "no_data": facts.no_data, "failed": facts.failed},
             "lists": facts.lists,
             "bytes": row.size,
             "sha256": row.sha256,
