@@ -278,7 +278,7 @@ def test_help__of_every_command() -> None:
     shown = CliRunner().invoke(app, ["--help"])
     assert shown.exit_code == 0
     assert len(shown.stdout.splitlines()) <= 40
-    for name in ("serve", "demo", "archive", "get", "check-config", "openapi"):
+    for name in ("serve", "demo", "archive", "get", "check-config", "check-sites", "openapi"):
         assert name in shown.stdout
         assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0
     assert CliRunner().invoke(app, ["--version"]).stdout == f"{__version__}\n"

@@ -12,7 +12,7 @@ import typer
 import uvicorn
 
 from pageviews_api import __version__
-from pageviews_api.cli import archive, demo
+from pageviews_api.cli import archive, demo, sites
 from pageviews_api.cli.session import USAGE, check_folder, fail, series_query, settings_or_exit
 from pageviews_api.clock import SystemClock
 from pageviews_api.exceptions import InvalidParameterError, PageviewsApiError
@@ -111,6 +111,9 @@ def check_config() -> None:
     settings = settings_or_exit()
     check_folder(settings)
     typer.echo(json.dumps(settings.model_dump(mode="json"), indent=2))
+
+
+app.command("check-sites")(sites.check_sites)
 
 
 @app.command()
