@@ -163,7 +163,7 @@ async def test_body__of_any_length(url: str, framing: str, piece: bytes, status:
         f"Content-Type: application/json\r\n{framing}\r\n\r\n"
     )
     reader, writer = await asyncio.open_connection(at.hostname, at.port)
-    writer.write(head.encode() + piece * (10 if status == 413 else 1))
+    writer.write(head.encode() + piece * (11 if status == 413 else 1))
     async with asyncio.timeout(30):
         answer = await reader.readline()
     writer.close()
