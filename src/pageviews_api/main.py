@@ -1,6 +1,7 @@
 """The application: what it is put together from."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -210,7 +211,11 @@ def app_from_environment() -> FastAPI:
     settings = load_settings()
     set_up_logs(settings.log_level, settings.log_format)
     logger.bind(version=__version__, processes=settings.processes).info("service starts")
-    return create_app(settings)
+    app = create_app(settings)
+    # What is there now stays. The collector need not look through it each time that an answer of
+    # eleven years has made so many objects that it looks at all: that held everybody up for 0.1 s.
+    gc.freeze()
+    return app
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import json
 import random
 import signal
 import socket
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -95,6 +96,19 @@ async def test_serve__sigterm_with_a_request_in_flight(aqs: FakeAqs, aqs_url: st
     assert response.status_code == 200
     assert len(response.json()["items"]) == 30
     assert code in {0, -signal.SIGTERM}
+
+
+async def test_serve__collector_looks_at_what_is_new_only() -> None:
+    """What is there after the start is no work of the garbage collector's any more."""
+    program = (
+        "import gc; from pageviews_api.main import app_from_environment as start;"
+        "app = start(); print(gc.get_freeze_count() > 10 * len(gc.get_objects()))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, env=environment(DEAD, LOG_LEVEL="error"), stdout=-1
+    )
+    out, _ = await process.communicate()
+    assert out == b"True\n"
 
 
 async def _terminated_under_load(aqs_url: str, after: int) -> int:
