@@ -175,8 +175,8 @@ async def test_article__aqs_is_mute(past: Past, monkeypatch: pytest.MonkeyPatch)
     """A mute AQS does not use up a caller's time: the archive is read before it is over."""
     await past.archive(TODAY)
     past.aqs.behave(aqs_faults.slow())
-    past.settings = past.settings.model_copy(update={"aqs_timeout": 1.0})
-    monkeypatch.setattr(rescue, "AHEAD", 0.9)
+    past.settings = past.settings.model_copy(update={"aqs_timeout": 4.0})
+    monkeypatch.setattr(rescue, "AHEAD", 3.9)
     monkeypatch.setattr(rescue, "LEAST", 0.0)
     async with past.service() as client:
         answer = await ask(client)
@@ -310,7 +310,7 @@ async def test_top__aqs_is_mute(
     past.aqs.set_top("fr.wikipedia", "all-access", YESTERDAY, [("Accueil", 9)])
     await past.archive(TODAY)
     past.aqs.behave(aqs_faults.slow())
-    past.settings = past.settings.model_copy(update={"aqs_timeout": 2.0})
+    past.settings = past.settings.model_copy(update={"aqs_timeout": 6.0})
     monkeypatch.setattr(rescue, "AHEAD", 30.0)  # half of the deadline is left to AQS
     async with past.service() as client:
         answer = await ask(client, "/api/v1/top/fr.wikipedia", **query)
@@ -324,7 +324,7 @@ async def test_article__archive_hangs(past: Past, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(rescue, "AHEAD", 0.05)
     await past.archive(TODAY)
     clock = SkippingClock()
-    app = create_app(past.settings, clock=clock)
+    app = create_app(past.settings.model_copy(update={"aqs_timeout": 60.0}), clock=clock)
     past.aqs.loaded_through = YESTERDAY
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
@@ -338,7 +338,7 @@ async def test_article__archive_hangs(past: Past, monkeypatch: pytest.MonkeyPatc
         began = asyncio.get_running_loop().time()
         answer = await ask(client, start=str(ago(30)), end=str(ago(1)))
 
-    assert asyncio.get_running_loop().time() - began < 6  # of the deadline's 8 s
+    assert asyncio.get_running_loop().time() - began < 30  # of the deadline's 60 s
     assert {item["status"] for item in answer["items"]} == {"ok", "missing"}
 
 

@@ -316,7 +316,7 @@ class TestMute:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
         """Give settings under which nobody waits for a refresh, nor long for anything else."""
-        return settings.model_copy(update={"cache_wait": 0.0, "aqs_timeout": 1.0})
+        return settings.model_copy(update={"cache_wait": 0.0, "aqs_timeout": 4.0})
 
     async def test_mute__wider_range_of_held_days(self, service: Service) -> None:
         """A4: days that are held are told, though whether one was lost cannot be looked at."""

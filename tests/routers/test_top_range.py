@@ -459,8 +459,8 @@ class TestInTime:
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        """Give settings under which callers wait one second."""
-        return settings.model_copy(update={"aqs_timeout": 1.0, "cache_wait": 0.0})
+        """Give settings under which callers wait four seconds."""
+        return settings.model_copy(update={"aqs_timeout": 4.0, "cache_wait": 0.0})
 
     async def test_range__a_mute_list(self, service: Service) -> None:
         """A list that does not come in time is missing; it comes later."""
@@ -476,7 +476,7 @@ class TestInTime:
         self, service: Service, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Days that AQS cannot tell are told as they were archived, and the answer is stale."""
-        monkeypatch.setattr(rescue, "AHEAD", 0.5)
+        monkeypatch.setattr(rescue, "AHEAD", 3.0)
         service.aqs.set_top("fr.wikipedia", "all-access", YESTERDAY, [("Paris", 9), ("Chat", 5)])
         await service.resources.archiver.run(only=DateRange.only(YESTERDAY + timedelta(days=1)))
         await service.resources.pageviews._store._cache.discard(
