@@ -272,7 +272,7 @@ class TestTime:
         """Where the budget is used up, a batch waits for the next minute instead of failing."""
         set_articles(service.aqs, ["One"])
         await service.client.get("/api/v1/articles/fr.wikipedia/Strasbourg")
-        service.resources.gate.pause(45)
+        service.resources.condition.gate.pause(45)
         before = clock.monotonic()
         lines, _ = await answered(service, [item("One")])
         assert lines[0]["status"] == 200
@@ -315,7 +315,7 @@ class TestTime:
         monkeypatch.setattr(batches, "GIVE_UP_AFTER", 30.0)
         set_articles(service.aqs, ["One"])
         await service.client.get("/api/v1/articles/fr.wikipedia/Strasbourg")
-        service.resources.gate.pause(600)
+        service.resources.condition.gate.pause(600)
         lines, _ = await answered(service, [item("One")])
         assert lines[0]["problem"]["type"] == "/problems/upstream-held-back"
 
@@ -330,7 +330,7 @@ class TestTime:
         body = json.dumps({"items": items}).encode()
         assert len(body) > 800_000
         monkeypatch.setattr(batches, "GIVE_UP_AFTER", 30.0)
-        service.resources.gate.pause(600)
+        service.resources.condition.gate.pause(600)
         headers = {"Content-Type": "application/json"}
         response = await service.client.post(BATCH, content=body, headers=headers)
         assert response.status_code == 200
@@ -346,7 +346,7 @@ class TestTime:
         titles = [f"Article_{n}" for n in range(100)]
         set_articles(service.aqs, titles)
         await answered(service, [item(titles[-1])])
-        service.resources.gate.pause(600)
+        service.resources.condition.gate.pause(600)
         before = clock.monotonic()
         lines, end = await answered(service, [item(title) for title in titles])
         assert [lines[n]["status"] for n in range(100)] == [503] * 99 + [200]

@@ -20,7 +20,7 @@ from pageviews_api.archive.sites.catalogue import SitesCatalogue
 from pageviews_api.archive.sites.document import SITES
 from pageviews_api.archive.top_lists import ArchivedTopLists
 from pageviews_api.article_sets.batches import ArticleBatches
-from pageviews_api.budget import CircuitBreaker, RequestGate
+from pageviews_api.budget import CircuitBreaker
 from pageviews_api.cache import Cache
 from pageviews_api.clients.aqs import UPSTREAM, AqsClient
 from pageviews_api.clients.archive_store import ArchiveStore
@@ -52,7 +52,6 @@ class Resources:
     compatible: CompatibleClient
     top_lists: TopLists
     shared: Shared | None
-    gate: RequestGate
     store: ArchiveStore
     archive_index: ArchiveIndex
     archive_reader: ArchiveReader
@@ -159,7 +158,6 @@ async def open_resources(
             compatible=compatible,
             top_lists=TopLists(days_store, archived, clock=clock, policy=policy),
             shared=shared,
-            gate=gate,
             store=store,
             archive_index=index,
             archive_reader=reader,

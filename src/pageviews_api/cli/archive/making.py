@@ -50,7 +50,7 @@ def backfill(
     as for run.
     """
     settings = settings_or_exit()
-    _make(settings, _days(start, end, at_most=MAX_BACKFILL))
+    _make(settings, _days(start, end))
 
 
 def _make(settings: "Settings", only: DateRange | None) -> None:
@@ -90,11 +90,12 @@ async def _attempt(run: "Awaitable[list[DayResult]]", *, what: str = report.ARCH
     return _Made(what, tuple(sorted(results, key=lambda result: result.day, reverse=True)))
 
 
-def _days(start: str, end: str, *, at_most: int | None = None) -> DateRange:
+def _days(start: str, end: str) -> DateRange:
     try:
         days = DateRange(day_or_exit("--start", start), day_or_exit("--end", end))
     except InvalidDateRangeError:
         fail(BACKWARDS, code=USAGE)
-    if at_most is not None and len(days) > at_most:
-        fail(f"--start and --end are {len(days)} days; at most {at_most} in one call", code=USAGE)
+    if len(days) > MAX_BACKFILL:
+        at_most = f"at most {MAX_BACKFILL} in one call"
+        fail(f"--start and --end are {len(days)} days; {at_most}", code=USAGE)
     return days
