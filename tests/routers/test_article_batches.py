@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from pageviews_api.article_sets import batches
+from pageviews_api.cache import FAILURE_REMEMBERED
+from pageviews_api.clients.aqs import MAX_RETRIES
 from pageviews_api.config import Settings
 from pageviews_api.exceptions import TooManyBatchesError
 from pageviews_api.main import create_app
@@ -288,6 +290,20 @@ class TestTime:
         assert lines[0]["status"] == 200
         assert clock.monotonic() - before >= 30
         assert end["summary"]["failed"] == 0
+
+    async def test_batch__wikimedia_says_429_without_a_pause(
+        self, service: Service, clock: FakeClock
+    ) -> None:
+        """A 429 that says not to wait is not asked about again and again while it is told."""
+        set_articles(service.aqs, ["One"])
+        await service.client.get("/api/v1/articles/fr.wikipedia/Strasbourg")
+        throttled = [aqs_faults.throttled("0")] * (1 + MAX_RETRIES)
+        service.aqs.script(*throttled, when=lambda path: "/One/" in path)
+        before = clock.monotonic()
+        async with asyncio.timeout(60):
+            lines, _ = await answered(service, [item("One")])
+        assert lines[0]["status"] == 200
+        assert clock.monotonic() - before >= FAILURE_REMEMBERED.total_seconds()
 
     async def test_batch__wikimedia_is_left_alone(self, service: Service, clock: FakeClock) -> None:
         """Where Wikimedia has failed often, a batch waits until it may be asked, and goes on."""

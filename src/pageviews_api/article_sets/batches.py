@@ -59,6 +59,9 @@ ASK_AGAIN_AFTER = 30.0
 GIVE_UP_AFTER = 1_200.0
 """Seconds after which a batch waits no more until it may ask; 1,000 items take 11 minutes of it."""
 
+LEAST_WAIT = 1.0
+"""Seconds between two questions of one item: a 429 that says not to wait is told for a while."""
+
 Asked = SeriesQuery | RefusedItem
 
 
@@ -152,10 +155,11 @@ class ArticleBatches:
             outcome = await outcome_of(self._pageviews.article(query))
             if not isinstance(outcome, UpstreamHeldBackError | UpstreamThrottledError):
                 return outcome
-            if self._clock.monotonic() + outcome.retry_after > patience.until:
+            wait = max(outcome.retry_after, LEAST_WAIT)
+            if self._clock.monotonic() + wait > patience.until:
                 patience.lost = outcome
                 return outcome
-            await self._clock.sleep(outcome.retry_after)
+            await self._clock.sleep(wait)
 
 
 @dataclass(slots=True)
