@@ -1,5 +1,6 @@
-"""What ``archive run`` does where sites are configured."""
+"""What the archive's commands do where sites are configured."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,10 +20,13 @@ from pageviews_api.archive.sites.archiver import SitesArchiver
 from pageviews_api.archive.sites.document import SITES
 from pageviews_api.cli import app
 from pageviews_api.clients.archive_store_folder import FolderArchiveStore
+from pageviews_api.clients.archive_store_s3 import S3ArchiveStore
 from pageviews_api.clock import SystemClock
+from pageviews_api.daterange import DateRange
 from pageviews_api.exceptions import ArchiveUnavailableError, UpstreamTimeoutError
 from tests.support.archived_site import ArchivedFakeSite, FakeSites
 from tests.support.processes import DEAD, environment
+from tests.support.s3_servers import S3Server
 
 TODAY = datetime.now(UTC).date()
 """By the machine's own clock, as a command lives by it."""
@@ -173,6 +178,17 @@ class TestLookedAt:
         result = call("show", "--sites", str(TODAY))
         assert (result.exit_code, result.stdout) == (1, "")
 
+    def test_list__folder_without_a_name(
+        self, monkeypatch: pytest.MonkeyPatch, folder: Path
+    ) -> None:
+        """Where the archives' folder is told as the one that one is in, that of sites is found."""
+        folder.with_name("archives").mkdir(exist_ok=True)
+        monkeypatch.chdir(folder.with_name("archives"))
+        monkeypatch.setenv("ARCHIVE_DIR", ".")
+        result = call("list", "--sites")
+        assert (result.exit_code, result.stderr.count("no folder")) == (0, 0)
+        assert str(EARLIER) in result.stdout
+
     def test_list__others_are_apart(self, folder: Path) -> None:
         """Without the option the sites' archives are not told of."""
         folder.with_name("archives").mkdir(exist_ok=True)
@@ -185,3 +201,29 @@ def test_list__no_folder_of_sites(given: Given) -> None:
     result = call("list", "--sites")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "there is no folder" in result.stderr
+
+
+def test_reading__of_sites_in_a_bucket(
+    given: Given, seaweedfs_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a bucket, too, the sites' archives are found beside the others."""
+    site, place, server = given(), uuid4().hex, seaweedfs_server
+
+    async def archive() -> None:
+        async with server.client() as client:
+            store = S3ArchiveStore(client, bucket=server.bucket, prefix=f"{place}/sites/")
+            shelf = Shelf(store, SITES, clock=SystemClock())
+            sites = SitesArchiver(FakeSites(site), shelf, clock=SystemClock())
+            await sites.run(only=DateRange.only(EARLIER))
+
+    asyncio.run(archive())
+    monkeypatch.setenv("ARCHIVE_BUCKET", server.bucket)
+    monkeypatch.setenv("ARCHIVE_PREFIX", f"{place}/archives/")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.endpoint_url)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_access_key)
+    assert str(EARLIER) in call("list", "--sites").stdout
+    assert call("verify", "--sites").stdout.startswith("1 archive read, 0 bad")
+    assert '"site":"blog"' in call("show", "--sites", str(EARLIER)).stdout
+    assert "nothing is archived" in call("list").stdout

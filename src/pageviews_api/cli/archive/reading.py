@@ -211,7 +211,7 @@ def _readable(*, of_sites: bool) -> "Settings":
     settings = settings_or_exit(asks_wikimedia=False)
     from pageviews_api.resources.archive_stores import SITES_PLACE  # noqa: PLC0415  # after them
 
-    folder = settings.archive_dir
+    folder = settings.archive_dir.absolute()  # of "." the parent is another
     folder = folder.parent / SITES_PLACE if of_sites else folder
     if settings.archive_bucket is None and not folder.is_dir():
         fail(f"there is no folder {folder} to read")
