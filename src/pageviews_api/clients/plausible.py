@@ -316,8 +316,7 @@ def _of_page(path: str) -> list[object]:
     decoded = unquote(asked)
     spellings = list(dict.fromkeys([decoded, quote(decoded), asked]))
     if "#" in decoded:
-        any_spelling = "|".join(map(re.escape, spellings))
-        return ["matches", "event:page", [f"^({any_spelling})([?]|$)"]]
+        return ["matches", "event:page", [f"^{re.escape(one)}([?]|$)" for one in spellings]]
     return ["is", "event:page", spellings]
 
 
