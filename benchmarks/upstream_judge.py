@@ -15,6 +15,7 @@ from tests.support.simulated_aqs import (
     ABSENT,
     EDGE_KEEPS,
     LONG_AGO,
+    Dataset,
     History,
     Step,
     Troubles,
@@ -69,15 +70,18 @@ class Judge:
         self._rarely = rarely
         self._moments: dict[Series, list[datetime]] = {}
         self._expected: dict[Series, tuple[int, Days]] = {}
+        self._looks: dict[str, list[datetime]] = {}
 
     def look_at(self, series: Series, told: Told, asked_at: datetime, told_at: datetime) -> None:
         """Judge one answer."""
+        self._looks.setdefault(series.project, []).append(asked_at)
         if told.days is None:
             return
         for day, told_day in self._unexpected(series, told.days, told_at):
             had = self._to_tell(series, day, LONG_AGO, told_at)
             since = asked_at - self._may_lag(series, day)
-            lately = had if told.stale else self._to_tell(series, day, since, told_at)
+            excused = told.stale or (self._rarely and self._was_under_way(series, day))
+            lately = had if excused else self._to_tell(series, day, since, told_at)
             if self._is_too_early(day, asked_at) and (0, DayStatus.ZERO) in lately:
                 lately = lately | NOT_THERE
             fault = self._fault(told_day, had, lately, stale=told.stale)
@@ -170,6 +174,17 @@ class Judge:
     def _is_too_early(self, day: date, asked_at: datetime) -> bool:
         began = self._began_at
         return self._rarely or (asked_at < began + LAG and day >= began.date() - UNSETTLED)
+
+    def _was_under_way(self, series: Series, day: date) -> bool:
+        """Tell whether a day was restated, its views not yet, when its total was looked at."""
+        published = self._history.published_at(Dataset.AGGREGATE, day, series.project)
+        looks = self._looks[series.project]
+        first = next((look for look in looks if published and look >= published), None)
+        return first is not None and any(
+            one.totals_at <= first < one.articles_at + EDGE_KEEPS
+            for one in self._history.restatements
+            if (one.project, one.day) == (series.project, day)
+        )
 
     def _may_lag(self, series: Series, day: date) -> timedelta:
         old = any(

@@ -327,6 +327,7 @@ def test_told__is_what_aqs_had(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @settings(max_examples=5_000, suppress_health_check=slow)
 @anything
 def test_told__is_what_aqs_had__long(
