@@ -79,7 +79,7 @@ PLACES = {
         "demo",
     },
     "fastapi_offline": {"docs_page"},
-    "httpx": {"clients.base", "resources.sites", "resources.upstream"},
+    "httpx": {"clients.base", "resources.http", "resources.sites", "resources.upstream"},
     "pydantic_settings": {"config"},
     "redis": {"shared"},
     "starlette_compress": {"main"},

@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol
 
 import httpx
 from loguru import logger
 
-from pageviews_api import __version__
 from pageviews_api.cache import Cache
 from pageviews_api.clients.base import UpstreamClient
 from pageviews_api.clients.matomo import MatomoClient
@@ -22,6 +20,7 @@ from pageviews_api.clients.site_analytics import SiteAnalyticsClient
 from pageviews_api.clients.sites import WITHIN, Keeping, Site, Sites
 from pageviews_api.clock import Clock
 from pageviews_api.config import Settings
+from pageviews_api.resources.http import new_http_client
 from pageviews_api.schemas.configured_sites import ConfiguredSite
 from pageviews_api.schemas.site_metrics import Provider
 from pageviews_api.shared import Shared
@@ -48,7 +47,8 @@ async def open_sites(
     if settings.sites_token is None and not settings.sites_public:
         logger.warning("sites are configured, but nobody may read them: set SITES_TOKEN")
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(_http_client())
+        timeout = httpx.Timeout(WITHIN, connect=CONNECT_WITHIN)
+        http = await stack.enter_async_context(new_http_client(timeout))
         cache = Cache(
             max_bytes=CACHE_BYTES,
             wait=timedelta(seconds=settings.cache_wait),
@@ -108,20 +108,3 @@ def _shares(settings: Settings) -> dict[str, int]:
     """
     counted = Counter(site.base_url for site in settings.configured_sites)
     return {url: count * settings.processes for url, count in counted.items()}
-
-
-def _http_client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        headers={
-            "User-Agent": f"pageviews_api/{__version__} httpx/{httpx.__version__}",
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-        },
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        timeout=httpx.Timeout(WITHIN, connect=CONNECT_WITHIN),
-        # As of Wikimedia's: how many there are is for the clients to say.
-        limits=httpx.Limits(max_connections=None, keepalive_expiry=60.0),
-        # A redirect would send the key once more, to whomever it names.
-        follow_redirects=False,
-        trust_env=False,
-    )

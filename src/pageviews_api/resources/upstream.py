@@ -1,19 +1,14 @@
 """The way to Wikimedia: its HTTP client, and the gate that every request passes."""
 
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-
 import httpx
 
-from pageviews_api import __version__
 from pageviews_api.budget import Gate, RequestGate
 from pageviews_api.clients.aqs import TRY_TIMEOUT, UPSTREAM
 from pageviews_api.clock import Clock
 from pageviews_api.config import Settings
+from pageviews_api.resources.http import new_http_client
 from pageviews_api.shared import Shared
 from pageviews_api.shared_gate import Limits, SharedGate
-
-CONNECTIONS_KEPT = 60.0
-"""Seconds for which an idle connection to Wikimedia is kept."""
 
 
 def new_gate(settings: Settings, clock: Clock, shared: Shared | None) -> RequestGate:
@@ -37,20 +32,4 @@ def new_gate(settings: Settings, clock: Clock, shared: Shared | None) -> Request
 def http_client(settings: Settings) -> httpx.AsyncClient:
     """Build the client that says who asks."""
     contact = settings.aqs_contact or "no contact: not for Wikimedia"
-    return httpx.AsyncClient(
-        headers={
-            # The form that Wikimedia asks for (https://www.mediawiki.org/wiki/Wikimedia_APIs/
-            # Access_policy); the contact is the operator's.
-            "User-Agent": f"pageviews_api/{__version__} ({contact}) httpx/{httpx.__version__}",
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-        },
-        # Wikimedia sets cookies that tell clients apart; none is kept or sent.
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        timeout=settings.aqs_timeout,
-        # How many there are is the gate's business. A pool with a bound of its own would run dry:
-        # a request that is cancelled while it connects can leave its place taken for ever.
-        limits=httpx.Limits(max_connections=None, keepalive_expiry=CONNECTIONS_KEPT),
-        follow_redirects=False,
-        trust_env=False,
-    )
+    return new_http_client(httpx.Timeout(settings.aqs_timeout), contact=contact)
