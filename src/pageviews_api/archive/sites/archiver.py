@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from loguru import logger
 
@@ -19,6 +18,7 @@ from pageviews_api.archive.due import CATCH_UP_DAYS, days_due, window_of
 from pageviews_api.archive.shelf import DayOutcome, DayResult, Shelf, Standing
 from pageviews_api.archive.sites.document import (
     WINDOW_DAYS,
+    NamedSite,
     ObservedSite,
     build,
     known_days,
@@ -30,7 +30,7 @@ from pageviews_api.clock import Clock
 from pageviews_api.daterange import DateRange
 from pageviews_api.exceptions import ArchiveError, UpstreamError
 from pageviews_api.schemas.site_archive import SiteOutcome, SitesDocument
-from pageviews_api.schemas.site_metrics import Interval, Provider, SitePoint
+from pageviews_api.schemas.site_metrics import Interval, SitePoint
 
 ASKED_WITHIN = 60.0
 """Seconds that all tries to ask a provider may take: the next pass asks again."""
@@ -49,23 +49,8 @@ NO_ANSWER = "gave no answer in time"
 FAULT = "could not be asked: a fault of this service"
 
 
-class ArchivedSite(Protocol):
+class ArchivedSite(NamedSite, Protocol):
     """What is asked of a site: see ``clients.sites.Site``."""
-
-    @property
-    def name(self) -> str:
-        """What it is called here."""
-        ...
-
-    @property
-    def provider(self) -> Provider:
-        """Who counts its visits."""
-        ...
-
-    @property
-    def timezone(self) -> ZoneInfo:
-        """The zone that its days are of."""
-        ...
 
     async def timeseries(
         self, start: date, end: date, interval: Interval, *, path: str | None = None
