@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from http import HTTPStatus
 
 from pageviews_api.article_sets.figures import (
     Counted,
@@ -15,12 +14,9 @@ from pageviews_api.article_sets.figures import (
 from pageviews_api.clients.pageviews import PageviewsClient
 from pageviews_api.clock import Clock
 from pageviews_api.exceptions import PageviewsApiError
-from pageviews_api.schemas.article_sets import ArticleSet, Place, ToldArticle
+from pageviews_api.schemas.article_sets import LASTING, ArticleSet, Place, ToldArticle
 from pageviews_api.schemas.pageviews import ArticleSeries
 from pageviews_api.schemas.query import SeriesQuery
-
-LASTING = {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
-"""How an article is told that there is, or that never was; any other status may pass."""
 
 
 class ArticleSets:

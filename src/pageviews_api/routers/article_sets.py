@@ -22,7 +22,7 @@ from pageviews_api.dependencies.request import (
 from pageviews_api.representation.freshness import NOT_AT_ALL
 from pageviews_api.routers.responses import data_responses
 from pageviews_api.routers.streaming import LinesResponse, StreamTakenInTime
-from pageviews_api.schemas.article_sets import ArticleSet, BatchEnd, BatchLine
+from pageviews_api.schemas.article_sets import LASTING, ArticleSet, BatchEnd, BatchLine
 from pageviews_api.schemas.problem import UPSTREAM_PROBLEMS, problem_responses
 
 router = APIRouter(
@@ -46,7 +46,7 @@ async def get_articles(
     """
     answer = await articles.told(queries)
     statuses = {item.status for item in answer.items}
-    if statuses - {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+    if statuses - LASTING:
         return await reply.kept(answer, NOT_AT_ALL)
     if HTTPStatus.NOT_FOUND in statuses:
         return await reply.briefly(answer)

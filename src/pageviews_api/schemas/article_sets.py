@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812  # as in pageviews
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -29,6 +30,9 @@ MOST_IN_A_URL = 50
 MOST_IN_A_BATCH = 1_000
 """Items of a batch at the most."""
 
+
+LASTING = frozenset({HTTPStatus.OK, HTTPStatus.NOT_FOUND})
+"""How an article is told that there is, or that never was; any other status may pass."""
 
 _SERIES: JsonDict = {
     "project": "fr.wikipedia",
